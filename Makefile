@@ -1,0 +1,55 @@
+# Everything a developer runs. `make setup` is done by each target that needs it.
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --quiet
+
+.PHONY: help setup demo test lint requirements clean
+
+help:
+	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
+	@echo "make demo          run the bridge on this machine, without any cloud account"
+	@echo "make test          everything that CI runs"
+	@echo "make lint          formatting, lint rules, types and import contracts only"
+	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
+	@echo "make clean         remove both environments and caches"
+
+setup: .venv/ready .venv-local/ready
+
+.venv/ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	  || { echo "missing: Python 3.11, 3.12 or 3.13 as $(PYTHON); try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "missing: Python's venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setup: .venv (app and development, about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+.venv-local/ready: bridge/local/requirements.txt | .venv/ready
+	@command -v $${CC:-cc} >/dev/null 2>&1 \
+	  || { echo "missing: a C compiler (the Service Bus emulator builds one package); on Debian and Ubuntu: apt-get install gcc" >&2; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' \
+	  || { echo "missing: Python's C headers; on Debian and Ubuntu: apt-get install python3-dev" >&2; exit 1; }
+	@echo "setup: .venv-local (emulators, about a minute)"
+	@$(PYTHON) -m venv --clear .venv-local
+	@.venv-local/bin/python $(PIP_INSTALL) -r bridge/local/requirements.txt
+	@touch $@
+
+demo: setup
+	@exec .venv/bin/python -m bridge.local demo
+
+lint: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/lint-imports
+	.venv/bin/mypy
+
+test: lint
+	.venv/bin/pytest
+
+requirements:
+	uv pip compile pyproject.toml --universal --no-emit-index-url --no-header --quiet -o requirements.txt
+	uv pip compile pyproject.toml --group dev --universal --no-emit-index-url --no-header --quiet -c requirements.txt -o requirements-dev.txt
+	uv pip compile --group local --universal --python-version 3.11 --no-emit-index-url --no-header --quiet -o bridge/local/requirements.txt
+
+clean:
+	rm -rf .venv .venv-local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

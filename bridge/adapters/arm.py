@@ -1,0 +1,110 @@
+"""Plain calls to Azure's management API through azure-core: no second of loading, no hundred megabytes of SDK."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
+
+if TYPE_CHECKING:
+    from azure.core import PipelineClient
+    from azure.core.credentials import TokenCredential
+    from azure.core.exceptions import HttpResponseError
+    from azure.core.pipeline.transport import RequestsTransport
+
+MANAGEMENT = "https://management.azure.com"
+MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
+
+
+class ArmClient:
+    """GET and POST with a token for one scope; no retries of its own, because the queue has them."""
+
+    def __init__(
+        self,
+        credential: "Callable[[], TokenCredential]",
+        transport: "Callable[[], RequestsTransport]",
+        scope: str = MANAGEMENT_SCOPE,
+    ) -> None:
+        self._credential = credential
+        self._transport = transport
+        self._scope = scope
+        self._lock = threading.Lock()
+        self._client: PipelineClient[Any, Any] | None = None
+
+    def get(self, url: str, params: Mapping[str, str]) -> Any | None:
+        """The JSON answer; None for 404. Raises: RetryableError, PermanentError."""
+        return self._send("GET", url, params)
+
+    def post(self, url: str, params: Mapping[str, str]) -> Any | None:
+        """As `get`; for actions that answer with nothing of interest."""
+        return self._send("POST", url, params)
+
+    def _send(self, method: str, url: str, params: Mapping[str, str]) -> Any | None:
+        from azure.core.exceptions import HttpResponseError
+        from azure.core.rest import HttpRequest
+
+        with translated(f"Azure ML, {method} {urlsplit(url).path.rpartition('/')[2]}"):
+            response = self._connected().send_request(HttpRequest(method, url, params=dict(params)))
+            if response.status_code == 404:
+                return None
+            if response.status_code >= 400:
+                raise HttpResponseError(response=response)
+            return response.json() if response.content else {}
+
+    def _connected(self) -> "PipelineClient[Any, Any]":
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy, UserAgentPolicy
+
+        with self._lock:
+            if self._client is None:
+                policies = [UserAgentPolicy("aml-bridge"), BearerTokenCredentialPolicy(self._credential(), self._scope)]
+                self._client = PipelineClient(MANAGEMENT, policies=policies, transport=self._transport())
+            return self._client
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Azure's errors in the bridge's words, by what has to be done next."""
+    from azure.core import exceptions
+
+    try:
+        yield
+    except exceptions.ClientAuthenticationError as error:
+        # 401, or no token: roles and identities may take minutes to arrive.
+        raise RetryableError(f"{what}: the app's identity was not accepted: {_text(error)}") from error
+    except exceptions.HttpResponseError as error:
+        raise _by_status(what, error) from error
+    except (exceptions.AzureError, OSError) as error:
+        raise ServiceUnavailable(f"{what}: no answer: {type(error).__name__}") from error
+
+
+def _by_status(what: str, error: "HttpResponseError") -> Exception:
+    status = error.status_code or 0
+    text = f"{what}: {status} {_text(error)}"
+    if status == 429:
+        return Throttled(text, retry_after=retry_after(error))
+    if status in {408, 409} or status >= 500 or status == 0:
+        return ServiceUnavailable(text, retry_after=retry_after(error))
+    if status == 403:
+        return AccessDenied(text, code="ACCESS_DENIED")
+    return PermanentError(text, code=_code(error))
+
+
+def retry_after(error: "HttpResponseError") -> timedelta | None:
+    """What the service asked for, in seconds; its other form, a date, is not used by Azure."""
+    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
+    given = headers.get("Retry-After", "")
+    return timedelta(seconds=float(given)) if given.replace(".", "", 1).isdigit() else None
+
+
+def _code(error: "HttpResponseError") -> str:
+    return str(error.error.code) if error.error and error.error.code else "REFUSED"
+
+
+def _text(error: Exception) -> str:
+    """The service's own sentence, without the request that the SDK appends."""
+    message = getattr(getattr(error, "error", None), "message", None) or getattr(error, "message", None) or str(error)
+    return str(message).splitlines()[0][:500]

@@ -1,0 +1,215 @@
+"""Azure ML's jobs: submitted through azure-ai-ml, all else by plain calls, so that only executors load the SDK."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bridge.adapters.arm import MANAGEMENT, ArmClient, translated
+from bridge.adapters.transport import pooled_transport
+from bridge.domain import statuses
+from bridge.domain.errors import JobExists, PermanentError, RetryableError, SubmissionRejected
+from bridge.domain.jobs import Job, JobDetails, JobRequest
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.core.credentials import TokenCredential
+
+#: The version that azure-ai-ml 1.35 uses for pipeline jobs.
+JOBS_API = {"api-version": "2024-01-01-preview"}
+WORKSPACE_API = {"api-version": "2024-10-01"}
+ML_SCOPE = "https://ml.azure.com/.default"
+
+
+class AmlJobs:
+    """JobClient over Azure ML; connects on first use."""
+
+    def __init__(
+        self,
+        *,
+        subscription_id: str,
+        resource_group: str,
+        credential: "Callable[[], TokenCredential]",
+        endpoint: str = "",
+    ) -> None:
+        self._subscription_id = subscription_id
+        self._resource_group = resource_group
+        self._credential = credential
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._clients: dict[str, MLClient] = {}
+        self._history_urls: dict[str, str] = {}
+        self._arm = ArmClient(credential, lambda: self._transport)
+        self._history = ArmClient(credential, lambda: self._transport, ML_SCOPE)
+
+    def submit(self, request: JobRequest) -> Job:
+        from azure.ai.ml.constants import AssetTypes  # noqa: F401 - loads the SDK outside of the error translation
+
+        with _submission(request):
+            created = self._ml_client(request.workspace).jobs.create_or_update(
+                _pipeline_job(request, self._workspace_path(request.workspace)), skip_validation=True
+            )
+        return Job(
+            name=str(created.name),
+            status=statuses.job_status(str(created.status)),
+            tags=dict(created.tags or {}),
+            created_at=created.creation_context.created_at if created.creation_context else None,
+            studio_url=created.studio_url,
+            experiment=created.experiment_name,
+        )
+
+    def get(self, workspace: str, name: str) -> Job | None:
+        resource = self._arm.get(self._workspace_url(workspace) + f"/jobs/{name}", JOBS_API)
+        return _job(resource) if resource is not None else None
+
+    def details(self, workspace: str, name: str) -> JobDetails:
+        run = self._history.get(f"{self._history_url(workspace)}/runs/{name}", {})
+        return _details(run) if run is not None else JobDetails()
+
+    def cancel(self, workspace: str, name: str) -> None:
+        url = self._workspace_url(workspace) + f"/jobs/{name}/cancel"
+        if self._arm.post(url, JOBS_API) is None:
+            raise PermanentError(f"no job named {name}", code="NOT_FOUND")
+
+    def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterator[Job]:
+        url = self._workspace_url(workspace) + "/jobs"
+        params: Mapping[str, str] = {**JOBS_API, "listViewType": "All", "tag": tag}
+        for _ in range(pages):
+            page = self._arm.get(url, params)
+            for resource in (page or {}).get("value") or []:
+                job = _job(resource) if resource else None
+                if job is not None and job.created_at is not None and job.created_at < since:
+                    return
+                if job is not None:
+                    yield job
+            following = (page or {}).get("nextLink")
+            if not following:
+                return
+            url, params = following, {}
+
+    @cached_property
+    def _transport(self) -> Any:
+        return pooled_transport(self._endpoint)
+
+    def _workspace_path(self, workspace: str) -> str:
+        return (
+            f"/subscriptions/{self._subscription_id}/resourceGroups/{self._resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+        )
+
+    def _workspace_url(self, workspace: str) -> str:
+        return MANAGEMENT + self._workspace_path(workspace)
+
+    def _history_url(self, workspace: str) -> str:
+        """The run history of the workspace's region, which the workspace itself names."""
+        if workspace not in self._history_urls:
+            resource = self._arm.get(self._workspace_url(workspace), WORKSPACE_API)
+            if resource is None:
+                raise PermanentError(f"no workspace named {workspace}", code="NOT_FOUND")
+            services = self._history.get(resource["properties"]["discoveryUrl"], {}) or {}
+            self._history_urls[workspace] = f"{services['api']}/history/v1.0{self._workspace_path(workspace)}"
+        return self._history_urls[workspace]
+
+    def _ml_client(self, workspace: str) -> "MLClient":
+        from azure.ai.ml import MLClient
+
+        with self._lock:
+            if workspace not in self._clients:
+                self._clients[workspace] = MLClient(
+                    self._credential(),
+                    self._subscription_id,
+                    self._resource_group,
+                    workspace,
+                    transport=self._transport,
+                    retry_total=0,  # the queue waits better than a thread
+                    show_progress=False,
+                    enable_telemetry=False,
+                )
+            return self._clients[workspace]
+
+
+def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:
+    """By the component's ARM id, so that nothing has to be read before the one PUT."""
+    from azure.ai.ml import Input
+    from azure.ai.ml.entities import PipelineJob, PipelineJobSettings
+
+    component, _, version = request.component.removeprefix("azureml:").rpartition(":")
+    data = {name: Input(type=kind, path=path) for name, (kind, path) in request.data_inputs.items()}
+    return PipelineJob(
+        name=request.name,
+        component=f"{workspace_path}/components/{component}/versions/{version}",
+        inputs={**request.inputs, **data},
+        experiment_name=request.experiment,
+        display_name=request.display_name,
+        tags=dict(request.tags),
+        settings=PipelineJobSettings(default_compute=request.compute) if request.compute else None,
+    )
+
+
+@contextmanager
+def _submission(request: JobRequest) -> Iterator[None]:
+    """A name that is taken is an answer of its own; every other refusal means that this job will never be taken."""
+    from azure.ai.ml.exceptions import MlException
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        with translated(f"Azure ML, submission of {request.name}"):
+            yield
+    except RetryableError as error:
+        if isinstance(error.__cause__, HttpResponseError) and _name_is_taken(error.__cause__):
+            raise _exists(request) from error
+        if isinstance(error.__cause__, MlException):
+            raise SubmissionRejected(f"the job cannot be built: {error.__cause__}", code="INVALID_JOB") from error
+        raise
+    except PermanentError as error:
+        if isinstance(error.__cause__, HttpResponseError) and _name_is_taken(error.__cause__):
+            raise _exists(request) from error
+        if type(error) is PermanentError:
+            raise SubmissionRejected(str(error), code=error.code) from error
+        raise
+
+
+def _name_is_taken(error: Any) -> bool:
+    """AML answers a changed PUT with 400 and this text; the code says only UserError (azure-docs issue 122250)."""
+    return error.status_code == 409 or (error.status_code == 400 and "already exists" in str(error.message).lower())
+
+
+def _exists(request: JobRequest) -> JobExists:
+    return JobExists(f"a job named {request.name} exists with other contents", code="CONFLICT")
+
+
+def _job(resource: Mapping[str, Any]) -> Job:
+    properties = resource["properties"]
+    studio = ((properties.get("services") or {}).get("Studio") or {}).get("endpoint")
+    return Job(
+        name=resource["name"],
+        status=statuses.job_status(properties.get("status") or "UNKNOWN"),
+        tags={name: value for name, value in (properties.get("tags") or {}).items() if value is not None},
+        created_at=_time((resource.get("systemData") or {}).get("createdAt")),
+        studio_url=studio,
+        experiment=properties.get("experimentName"),
+    )
+
+
+def _details(run: Mapping[str, Any]) -> JobDetails:
+    error = (run.get("error") or {}).get("error") or {}
+    return JobDetails(
+        started_at=_time(run.get("startTimeUtc")),
+        ended_at=_time(run.get("endTimeUtc")),
+        error_code=error.get("code"),
+        error_message=error.get("message"),
+        outputs=run.get("outputs") or None,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    """UTC; AML writes seven digits of a second, Python reads six."""
+    if not text:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)

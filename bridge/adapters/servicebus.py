@@ -1,0 +1,130 @@
+"""The app's queues through azure-servicebus: one client a process, one sender a queue, each behind a lock.
+
+Senders of azure-servicebus 7.15 are not safe to share between threads (issue 21385), and a client a message costs a
+second.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bridge.domain.errors import PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.payloads import bodies
+from bridge.ports import Body, Message, Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.core.credentials import TokenCredential
+    from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
+
+SEND_SECONDS = 20
+#: A caller waits for the accept path: it gets its 503 after some seconds, not after half a minute.
+RETRIES = 2
+BACKOFF = 0.2
+
+
+class ServiceBusQueues:
+    """MessageSender over Service Bus; connects on the first send."""
+
+    def __init__(
+        self,
+        *,
+        connection_string: str,
+        namespace: str,
+        credential: "Callable[[], TokenCredential]",
+        names: Mapping[Queue, str],
+    ) -> None:
+        self._connection_string = connection_string
+        self._namespace = namespace
+        self._credential = credential
+        self._names = names
+        self._lock = threading.Lock()
+        self._client: ServiceBusClient | None = None
+        self._senders: dict[Queue, tuple[ServiceBusSender, threading.Lock]] = {}
+
+    def send(self, queue: Queue, messages: Sequence[Message]) -> None:
+        with _translated(f"Service Bus, queue {self._names[queue]}"):
+            sender, lock = self._sender(queue)
+            with lock:
+                _send_in_batches(sender, [_outgoing(message) for message in messages])
+
+    def text(self, body: Body) -> str:
+        return bodies.write(body)
+
+    def close(self) -> None:
+        with self._lock:
+            for sender, lock in self._senders.values():
+                with lock:
+                    sender.close()
+            self._senders.clear()
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _sender(self, queue: Queue) -> "tuple[ServiceBusSender, threading.Lock]":
+        with self._lock:
+            if queue not in self._senders:
+                sender = self._connected().get_queue_sender(self._names[queue], socket_timeout=10)
+                self._senders[queue] = (sender, threading.Lock())
+            return self._senders[queue]
+
+    def _connected(self) -> "ServiceBusClient":
+        from azure.servicebus import ServiceBusClient
+
+        if self._client is None:
+            if self._connection_string:
+                self._client = ServiceBusClient.from_connection_string(
+                    self._connection_string, retry_total=RETRIES, retry_backoff_factor=BACKOFF
+                )
+            else:
+                self._client = ServiceBusClient(
+                    self._namespace, self._credential(), retry_total=RETRIES, retry_backoff_factor=BACKOFF
+                )
+        return self._client
+
+
+def _send_in_batches(sender: "ServiceBusSender", messages: "Sequence[ServiceBusMessage]") -> None:
+    """As few transfers as the broker's limit allows; the SDK knows the limit once the link is open."""
+    batch = sender.create_message_batch()
+    for message in messages:
+        try:
+            batch.add_message(message)
+        except ValueError:  # the batch is full; a message that is too large for an empty one fails for good
+            sender.send_messages(batch, timeout=SEND_SECONDS)
+            batch = sender.create_message_batch()
+            batch.add_message(message)
+    if len(batch):
+        sender.send_messages(batch, timeout=SEND_SECONDS)
+
+
+def _outgoing(message: Message) -> "ServiceBusMessage":
+    from azure.servicebus import ServiceBusMessage
+
+    return ServiceBusMessage(
+        bodies.write(message.body),
+        message_id=message.message_id,
+        content_type="application/json",
+        scheduled_enqueue_time_utc=message.due,
+    )
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    from azure.core.exceptions import AzureError
+    from azure.servicebus import exceptions
+
+    try:
+        yield
+    except exceptions.ServiceBusServerBusyError as error:
+        raise Throttled(f"{what} is busy") from error
+    except (exceptions.ServiceBusAuthenticationError, exceptions.ServiceBusAuthorizationError) as error:
+        # Roles may take minutes to arrive: asking again is right, losing a message is not.
+        raise RetryableError(f"{what} refused the app's identity: it needs Azure Service Bus Data Sender") from error
+    except exceptions.MessagingEntityNotFoundError as error:
+        raise RetryableError(f"{what} does not exist") from error
+    except exceptions.MessageSizeExceededError as error:
+        raise PermanentError(f"{what} refused a message that is too large", code="TOO_LARGE") from error
+    except (AzureError, OSError, TimeoutError) as error:
+        raise ServiceUnavailable(f"{what} could not be reached") from error

@@ -1,0 +1,187 @@
+"""The ledger through snowflake-connector-python: one connection a process, made again when it is lost."""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from bridge.adapters.statements import read_statements
+from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
+from bridge.domain.records import Records
+from bridge.payloads import lossless
+from bridge.payloads.commands import timestamp
+from bridge.payloads.records import row
+from bridge.ports import RunFilter
+from bridge.settings import SnowflakeSettings
+
+log = logging.getLogger(__name__)
+STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
+LOGIN_SECONDS = 20
+NETWORK_SECONDS = 60
+#: Characters of one JSON bind; Snowflake parses up to 16 MB.
+BIND_LIMIT = 4_000_000
+#: Session is gone, session token expired, connection closed.
+LOST_SESSION = frozenset({390111, 390112, 390114, 250002})
+#: SQLSTATE classes of values that a column does not take.
+DATA_CLASSES = ("22",)
+SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
+
+
+class SnowflakeLedger:
+    """Ledger over Snowflake; connects on first use."""
+
+    def __init__(self, settings: SnowflakeSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._connection: Any = None
+
+    def write(self, records: Records) -> None:
+        for field in fields(records):
+            rows = getattr(records, field.name)
+            if field.name == "try_" or not rows:
+                continue
+            for bind in _binds([row(record) for record in rows]):
+                self._execute(f"insert_{field.name}", [bind])
+
+    def run(self, run_id: str) -> Mapping[str, Any] | None:
+        rows = self._execute("one_run", [run_id])
+        return rows[0] if rows else None
+
+    def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        return self._execute("run_history", [run_id])
+
+    def runs(self, wanted: RunFilter) -> Sequence[Mapping[str, Any]]:
+        since = timestamp(wanted.since)
+        binds: list[Any] = []
+        for value in (wanted.status, wanted.pipeline, wanted.query_batch_id, since):
+            binds += [value, value]
+        return self._execute("list_runs", [*binds, wanted.limit, wanted.offset])
+
+    def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
+        rows = self._execute("ended_runs", [lossless.dumps(list(run_ids))])
+        return frozenset(str(found["run_id"]) for found in rows)
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _execute(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
+        """Run one statement, once more on a new connection when the old one turns out to be lost."""
+        with self._lock, _translated(name):
+            try:
+                return self._once(name, binds)
+            except Exception as error:
+                if self._connection is None or not _is_lost(error, self._connection):
+                    raise
+                log.info("the Snowflake session was lost; connecting again")
+                self._drop()
+                return self._once(name, binds)
+
+    def _once(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
+        if self._connection is None:
+            self._connection = _connect(self._settings)
+        with self._connection.cursor() as cursor:
+            cursor.execute(STATEMENTS[name], tuple(binds), timeout=NETWORK_SECONDS)
+            if name.startswith("insert_"):
+                return []
+            names = [str(column[0]) for column in cursor.description]
+            return [_plain(dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.close()
+            except Exception:
+                log.info("the lost connection could not be closed", exc_info=True)
+            self._connection = None
+
+
+def connection_arguments(settings: SnowflakeSettings) -> dict[str, Any]:
+    """What the connector is given; nothing that is not set."""
+    arguments: dict[str, Any] = {
+        "account": settings.account,
+        "user": settings.user,
+        "role": settings.role,
+        "warehouse": settings.warehouse,
+        "database": settings.database,
+        "schema": settings.schema,
+        "host": settings.host,
+        "password": settings.password.reveal(),
+        "private_key": settings.private_key.reveal(),
+        "token": settings.token.reveal(),
+        "authenticator": settings.authenticator,
+    }
+    if settings.authenticator == "WORKLOAD_IDENTITY":
+        arguments["workload_identity_provider"] = "AZURE"
+    if settings.host:
+        arguments |= {"port": settings.port, "protocol": settings.protocol}
+    return {name: value for name, value in arguments.items() if value}
+
+
+def _connect(settings: SnowflakeSettings) -> Any:
+    import snowflake.connector
+
+    return snowflake.connector.connect(
+        **connection_arguments(settings),
+        paramstyle="qmark",
+        login_timeout=LOGIN_SECONDS,
+        network_timeout=NETWORK_SECONDS,
+        client_session_keep_alive=False,
+        enable_server_session_keep_alive_auto_detection=False,
+        session_parameters={"QUERY_TAG": "aml-bridge", "TIMEZONE": "UTC"},
+    )
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """The connector's errors by what has to be done next: only refused values are the records' own fault."""
+    from snowflake.connector import errors
+
+    try:
+        yield
+    except errors.ProgrammingError as error:
+        if str(error.sqlstate or "").startswith(DATA_CLASSES):
+            raise RefusedData(
+                f"Snowflake refused a value: {error.raw_msg or error.msg}", code=str(error.errno)
+            ) from error
+        # A missing table or grant: someone will mend it, and until then nothing may be lost.
+        raise RetryableError(f"Snowflake refused {name}: {error.errno} {error.raw_msg or error.msg}") from error
+    except errors.Error as error:
+        raise ServiceUnavailable(f"Snowflake did not answer {name}: {type(error).__name__} {error.errno}") from error
+    except OSError as error:
+        raise ServiceUnavailable(f"Snowflake could not be reached for {name}: {type(error).__name__}") from error
+
+
+def _is_lost(error: Exception, connection: Any) -> bool:
+    return getattr(error, "errno", None) in LOST_SESSION or bool(connection.is_closed())
+
+
+def _binds(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """JSON arrays that stay under the bind's limit."""
+    texts: list[str] = []
+    size = 0
+    for text in map(lossless.dumps, rows):
+        if texts and size + len(text) > BIND_LIMIT:
+            yield f"[{','.join(texts)}]"
+            texts, size = [], 0
+        texts.append(text)
+        size += len(text) + 1
+    if texts:
+        yield f"[{','.join(texts)}]"
+
+
+def _plain(columns: dict[str, Any]) -> dict[str, Any]:
+    """Lower-case names and JSON-able values; VARIANT comes from the connector as JSON text."""
+    return {name.lower(): _value(name, value) for name, value in columns.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name.upper() in SEMI_STRUCTURED:
+        return lossless.loads(value)
+    if isinstance(value, datetime):
+        return timestamp(value)
+    return value.isoformat() if isinstance(value, date) else value

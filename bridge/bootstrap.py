@@ -1,0 +1,126 @@
+"""Puts the app together: settings and files, checked whole, to adapters that load their SDKs on first use."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+
+import yaml
+
+from bridge.adapters.azureml import AmlJobs
+from bridge.adapters.clock import SystemClock
+from bridge.adapters.credential import app_credential
+from bridge.adapters.pipelines_file import load_catalogue
+from bridge.adapters.servicebus import ServiceBusQueues
+from bridge.adapters.snowflake import SnowflakeLedger
+from bridge.domain.errors import ConfigurationError
+from bridge.domain.pipelines import Catalogue
+from bridge.domain.retry import RetryPolicy
+from bridge.ports import Bridge
+from bridge.settings import Settings
+
+#: They log a line for every link and every request.
+NOISY = ("azure", "azure.servicebus", "azure.core.pipeline.policies.http_logging_policy", "snowflake.connector")
+
+
+class App:
+    """The settings and the bridge made of them, built on first use and then kept."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._built: Bridge | None = None
+
+    def bridge(self) -> Bridge:
+        """Raises: ConfigurationError with every problem."""
+        return self._build()
+
+    def problems(self) -> ConfigurationError | None:
+        """What is wrong with the configuration, for probes."""
+        try:
+            self._build()
+        except ConfigurationError as error:
+            return error
+        return None
+
+    def _build(self) -> Bridge:
+        with self._lock:
+            if self._built is None:
+                self._built = build(self._environ)
+            return self._built
+
+
+def start() -> App:
+    """The app over this process's environment; wrong settings are logged now and told to whoever asks."""
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    app = App(os.environ)
+    problems = app.problems()
+    if problems is not None:
+        logging.getLogger(__name__).critical("%s", problems)
+    return app
+
+
+def build(environ: Mapping[str, str]) -> Bridge:
+    """Raises: ConfigurationError with the problems of the settings, or else with those of both files."""
+    settings = Settings.from_environ(environ)
+    catalogue = _files(settings)
+    credential = app_credential(settings.client_id, settings.aml_endpoint)
+    return Bridge(
+        name=settings.bridge_name,
+        workspace=settings.workspace,
+        workspaces=settings.allowed_workspaces,
+        workspace_ids=frozenset(_workspace_id(settings, name).lower() for name in settings.allowed_workspaces),
+        catalogue=catalogue,
+        jobs=AmlJobs(
+            subscription_id=settings.subscription_id,
+            resource_group=settings.resource_group,
+            credential=credential,
+            endpoint=settings.aml_endpoint,
+        ),
+        sender=ServiceBusQueues(
+            connection_string=settings.service_bus.reveal(),
+            namespace=settings.service_bus_namespace,
+            credential=credential,
+            names=settings.queues,
+        ),
+        ledger=SnowflakeLedger(settings.snowflake),
+        clock=SystemClock(),
+        retry=RetryPolicy(tries=settings.retry_tries),
+        record_window=timedelta(seconds=settings.record_window_seconds),
+        sweep_days=settings.sweep_days,
+        record_all_events=settings.record_all_events,
+    )
+
+
+def _files(settings: Settings) -> Catalogue:
+    problems: list[str] = []
+    catalogue = Catalogue([])
+    try:
+        catalogue = load_catalogue(settings.pipelines_file, workspaces=settings.allowed_workspaces)
+    except ConfigurationError as error:
+        problems += error.problems
+    problems += _rules_problems(settings)
+    if problems:
+        raise ConfigurationError(problems)
+    return catalogue
+
+
+def _rules_problems(settings: Settings) -> list[str]:
+    """Rules are not there yet: a file that has some must not be passed over in silence."""
+    name = settings.rules_file.name
+    try:
+        document = yaml.safe_load(settings.rules_file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return [f"{name}: not YAML: {error}"]
+    if isinstance(document, dict) and document.get("version") == 1 and not document.get("rules"):
+        return []
+    return [f'{name}: rules are not supported by this version; leave "version: 1" and an empty "rules: []" in it']
+
+
+def _workspace_id(settings: Settings, workspace: str) -> str:
+    return (
+        f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+    )

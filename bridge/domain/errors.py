@@ -1,0 +1,63 @@
+"""Errors named by what must be done next: wait and retry, give up on the run, or put the message aside."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+
+class BridgeError(Exception):
+    """The bridge could not do what it was asked to."""
+
+
+class ConfigurationError(BridgeError):
+    """The app is set up wrongly; lists every problem found, so that one round of fixing is enough."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{count} in the configuration:", *self.problems]))
+
+
+class RetryableError(BridgeError):
+    """A service could not answer now; the same call is expected to work later."""
+
+    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+        #: What the service asked for, when it did.
+        self.retry_after = retry_after
+        super().__init__(message or self.__doc__)
+
+
+class Throttled(RetryableError):
+    """The service asked for fewer calls."""
+
+
+class ServiceUnavailable(RetryableError):
+    """The service could not be reached, failed, or did not answer in time."""
+
+
+class PermanentError(BridgeError):
+    """Asking again would be answered the same way."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        #: A short upper-case word for `RUNS.ERROR_CODE`.
+        self.code = code
+        super().__init__(message)
+
+
+class SubmissionRejected(PermanentError):
+    """Azure ML refused the job."""
+
+
+class AccessDenied(PermanentError):
+    """The app's identity may not do this."""
+
+
+class JobExists(PermanentError):
+    """A job of this name exists with other contents."""
+
+
+class RefusedData(PermanentError):
+    """The ledger refused a statement because of the values in it."""
+
+
+class PoisonMessage(BridgeError):
+    """The content of a message can never be handled."""

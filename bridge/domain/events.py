@@ -1,0 +1,154 @@
+"""What happened to a run: the rows of RUN_EVENTS, and how they fold into one state."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from bridge.domain import statuses
+from bridge.domain.commands import Origin, SubmitRun
+from bridge.domain.identity import short_hash
+from bridge.domain.statuses import BridgeStatus, JobStatus, Note
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEvent:
+    """One row of RUN_EVENTS, column by column; times are aware UTC."""
+
+    #: The same fact has the same id, whoever saw it and however often.
+    event_id: str
+    run_id: str
+    is_job_fact: bool
+    #: 0 for job facts and notes, which belong to no attempt.
+    attempt: int
+    status: str
+    #: 0 for notes, which never change the state.
+    rank: int
+    occurred_at: datetime
+    source: str | None = None
+    principal: str | None = None
+    pipeline: str | None = None
+    fingerprint: str | None = None
+    inputs: Mapping[str, Any] | None = None
+    job_name: str | None = None
+    workspace: str | None = None
+    component: str | None = None
+    studio_url: str | None = None
+    query_id: str | None = None
+    query_batch_id: str | None = None
+    row_number: int | None = None
+    batch_rows: int | None = None
+    correlation_id: str | None = None
+    trace_id: str | None = None
+    rerun_of: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    outputs: Mapping[str, Any] | None = None
+    payload: Mapping[str, Any] | None = None
+
+    @property
+    def order(self) -> tuple[bool, int, int, datetime, str]:
+        """The greatest event holds the run's state."""
+        return (self.is_job_fact, self.attempt, self.rank, self.occurred_at, self.event_id)
+
+
+COLUMNS = tuple(field.name for field in fields(RunEvent))
+#: Columns that only the state's own event decides; every other column folds by itself.
+_STATE_COLUMNS = ("event_id", "is_job_fact", "attempt", "status", "rank", "occurred_at")
+
+
+def bridge_fact(run_id: str, status: BridgeStatus, attempt: int, at: datetime, **columns: Any) -> RunEvent:
+    """What the bridge did with a request in one attempt."""
+    return RunEvent(
+        event_id=short_hash([run_id, status, str(attempt)]),
+        run_id=run_id,
+        is_job_fact=False,
+        attempt=attempt,
+        status=status,
+        rank=statuses.bridge_rank(status),
+        occurred_at=at,
+        **columns,
+    )
+
+
+def job_fact(run_id: str, status: str, at: datetime, **columns: Any) -> RunEvent:
+    """What AML says of the job; `status` in our spelling."""
+    return RunEvent(
+        event_id=short_hash([run_id, "job", status]),
+        run_id=run_id,
+        is_job_fact=True,
+        attempt=0,
+        status=status,
+        rank=statuses.job_rank(status),
+        occurred_at=at,
+        job_name=run_id,
+        **columns,
+    )
+
+
+def submitted(command: SubmitRun, at: datetime, **columns: Any) -> RunEvent:
+    """The job exists. Repeats the request's columns, so that RUNS is whole even without ACCEPTED."""
+    return job_fact(command.run_id, JobStatus.SUBMITTED, at, **request_columns(command), **columns)
+
+
+def note(run_id: str, name: Note, at: datetime, distinct: str, payload: Mapping[str, Any]) -> RunEvent:
+    """A remark in the history; `distinct` tells it from other remarks of the same name about the run."""
+    return RunEvent(
+        event_id=short_hash([run_id, "note", name, distinct]),
+        run_id=run_id,
+        is_job_fact=False,
+        attempt=0,
+        status=name,
+        rank=0,
+        occurred_at=at,
+        payload=payload,
+    )
+
+
+def request_columns(command: SubmitRun) -> dict[str, Any]:
+    """What every row about a run repeats of its request."""
+    return {
+        **origin_columns(command.origin),
+        "pipeline": command.pipeline,
+        "fingerprint": command.fingerprint,
+        "inputs": dict(command.inputs),
+        "workspace": command.workspace,
+        "component": command.component,
+        "rerun_of": command.rerun_of,
+    }
+
+
+def origin_columns(origin: Origin) -> dict[str, Any]:
+    return {
+        "source": origin.source,
+        "principal": origin.principal,
+        "query_id": origin.query_id,
+        "query_batch_id": origin.query_batch_id,
+        "row_number": origin.row_number,
+        "batch_rows": origin.batch_rows,
+        "correlation_id": origin.correlation_id,
+        "trace_id": origin.trace_id,
+    }
+
+
+def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
+    """One run's state, whatever the order and repetition of its events; None when there is none.
+
+    The state is the greatest event's; every other column is the greatest event's in which it is not null. Notes are
+    the least of all, so they only show where nothing else is known.
+    """
+    ordered = sorted(events, key=lambda event: event.order, reverse=True)
+    if not ordered:
+        return None
+    folded: dict[str, Any] = {name: None for name in COLUMNS}
+    facts = [event for event in ordered if event.rank > 0]
+    if facts:
+        folded |= {name: getattr(facts[0], name) for name in _STATE_COLUMNS}
+    folded["run_id"] = ordered[0].run_id
+    for name in COLUMNS:
+        if name in _STATE_COLUMNS or name == "payload":
+            continue
+        folded[name] = next((value for event in ordered if (value := getattr(event, name)) is not None), None)
+    return folded

@@ -1,0 +1,101 @@
+"""What the ledger keeps, in the form that travels through the queue `run-events`."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Self
+
+from bridge.domain.events import RunEvent
+from bridge.domain.identity import short_hash
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmlEvent:
+    """One row of AML_EVENTS: an event as it came."""
+
+    id: str
+    event_type: str
+    subject: str
+    event_time: datetime | None
+    data: Mapping[str, Any]
+    topic: str
+    #: The Event Grid subscription that delivered it: workspace, snowflake or custom.
+    door: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """One row of DEAD_LETTERS: a message that could not be handled, kept so that it can be replayed."""
+
+    dead_letter_id: str
+    queue: str
+    #: The body as text, cut to a size that the ledger takes.
+    body: str
+    #: Of the whole body, so that a cut one can be told.
+    body_sha256: str
+    reason: str
+    description: str
+    run_id: str | None
+    message_id: str
+    occurred_at: datetime
+
+
+#: Characters of a body that DEAD_LETTERS keeps; a message that was too large for one row would be lost otherwise.
+BODY_LIMIT = 60_000
+
+
+def dead_letter(
+    *, queue: str, message_id: str, body: str, reason: str, description: str, run_id: str | None, at: datetime
+) -> DeadLetter:
+    """The same message put aside for the same reason is the same dead letter."""
+    digest = hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest()
+    return DeadLetter(
+        dead_letter_id=short_hash([queue, message_id, digest, reason]),
+        queue=queue,
+        body=body[:BODY_LIMIT],
+        body_sha256=digest,
+        reason=reason,
+        description=description[:2000],
+        run_id=run_id,
+        message_id=message_id,
+        occurred_at=at,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Rows for several ledger tables that are to be written together."""
+
+    run_events: tuple[RunEvent, ...] = ()
+    aml_events: tuple[AmlEvent, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    #: Raised by each scheduled copy.
+    try_: int = 0
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self._tables().values())
+
+    def __add__(self, other: "Records") -> "Records":
+        mine, theirs = self._tables(), other._tables()
+        merged: dict[str, Any] = {name: (*mine[name], *theirs[name]) for name in mine}
+        return Records(**merged, try_=max(self.try_, other.try_))
+
+    def next_try(self) -> Self:
+        return replace(self, try_=self.try_ + 1)
+
+    def halves(self) -> tuple["Records", "Records"]:
+        """Two parts with as many rows each, within one."""
+        return self._part(0), self._part(1)
+
+    def _part(self, parity: int) -> "Records":
+        """Every second row, counted through all tables."""
+        parts: dict[str, Any] = {}
+        seen = 0
+        for name, values in self._tables().items():
+            parts[name] = tuple(value for i, value in enumerate(values) if (seen + i) % 2 == parity)
+            seen += len(values)
+        return replace(self, **parts)
+
+    def _tables(self) -> dict[str, tuple[Any, ...]]:
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "try_"}

@@ -1,0 +1,28 @@
+"""When to try again: one policy for every queue, as plain arithmetic over the number of tries."""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """Delays that double up to a ceiling. A policy counts tries, not time: the app has no clock of its own."""
+
+    first: timedelta = timedelta(seconds=5)
+    ceiling: timedelta = timedelta(minutes=10)
+    #: 150 tries of ten minutes are about a day.
+    tries: int = 150
+
+    def delay(self, try_: int, retry_after: timedelta | None = None) -> timedelta:
+        """How long to wait after failed try number `try_` (from 0), never less than the service asked for.
+
+        Half of the delay is random, so that many runs that failed together do not come back together.
+        """
+        full: timedelta = min(self.first * 2 ** min(try_, 30), self.ceiling)
+        jittered = full * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
+        return max(jittered, retry_after or timedelta())
+
+    def gives_up(self, try_: int) -> bool:
+        """Whether failed try number `try_` (from 0) was the last one."""
+        return try_ + 1 >= self.tries

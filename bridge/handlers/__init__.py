@@ -1,0 +1,1 @@
+"""Triggers to commands and results to answers: translation only, the services decide."""

@@ -1,0 +1,90 @@
+"""HTTP answers: JSON for results, RFC 9457 problems for everything else, never a body or a traceback."""
+
+import logging
+import math
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import azure.functions as func
+
+from bridge.domain.errors import BridgeError, ConfigurationError, PermanentError, RetryableError, Throttled
+from bridge.payloads import lossless
+from bridge.payloads.external_function import UnusableRequest
+from bridge.ports import Bridge
+
+#: Handlers ask for the bridge inside of `answered`, where wrong settings become an answer.
+GetBridge = Callable[[], Bridge]
+log = logging.getLogger(__name__)
+CORRELATION_HEADER = "x-correlation-id"
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
+RETRY_AFTER = timedelta(seconds=5)
+
+
+def correlation_id(request: func.HttpRequest) -> str:
+    """The caller's id, else the query batch's, else a new one; what cannot be a harmless header is not repeated."""
+    for header in (CORRELATION_HEADER, "sf-external-function-query-batch-id"):
+        given = request.headers.get(header) or ""
+        if _CORRELATION_ID.fullmatch(given):
+            return str(given)
+    return str(uuid.uuid4())
+
+
+def as_json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    return func.HttpResponse(
+        lossless.dumps(value), status_code=status, mimetype="application/json", headers=dict(headers or {})
+    )
+
+
+def problem(
+    status: int, title: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+) -> func.HttpResponse:
+    """RFC 9457. `members` are further fields that a program may read."""
+    document = {"type": "about:blank", "status": status, "title": title, "detail": detail, **members}
+    return func.HttpResponse(
+        lossless.dumps(document),
+        status_code=status,
+        mimetype="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpResponse]) -> func.HttpResponse:
+    """The handler's answer, or the problem that its error stands for; every answer carries the correlation id."""
+    correlation = correlation_id(request)
+    try:
+        response = handle(correlation)
+    except UnusableRequest as error:
+        response = problem(error.status, "The request cannot be used", str(error), correlation_id=correlation)
+    except RetryableError as error:
+        response = _retry(error, correlation)
+    except ConfigurationError as error:
+        log.critical("%s", error)
+        detail = "the app is not set up rightly; its log and `GET /api/v1/health` say more"
+        response = problem(503, "Not configured", detail, headers={"Retry-After": "60"}, correlation_id=correlation)
+    except PermanentError as error:
+        log.warning("refused: %s", error)
+        response = problem(502, "A service refused", str(error), code=error.code, correlation_id=correlation)
+    except BridgeError:
+        raise
+    except Exception:
+        log.exception("unexpected error, correlation id %s", correlation)
+        detail = "this is a defect of the bridge; the app's log has more under the correlation id"
+        response = problem(500, "Unexpected error", detail, correlation_id=correlation)
+    response.headers[CORRELATION_HEADER] = correlation
+    return response
+
+
+def _retry(error: RetryableError, correlation: str) -> func.HttpResponse:
+    seconds = math.ceil((error.retry_after or RETRY_AFTER).total_seconds())
+    log.warning("try later: %s", error)
+    status = 429 if isinstance(error, Throttled) else 503
+    return problem(
+        status,
+        "Try again later",
+        f"{error}; send the same request again",
+        headers={"Retry-After": str(max(1, seconds))},
+        correlation_id=correlation,
+    )

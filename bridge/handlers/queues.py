@@ -1,0 +1,162 @@
+"""Service Bus and Event Grid triggers. Returning completes a message, raising has the broker deliver it again."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import azure.functions as func
+
+from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
+from bridge.domain.records import Records, dead_letter
+from bridge.payloads import commands, event_grid, records
+from bridge.payloads.commands import SubmitRunBody
+from bridge.ports import Bridge, Queue
+from bridge.services.accept_runs import RunRequest
+from bridge.services.cancel_run import cancel_run
+from bridge.services.check_run import check_run
+from bridge.services.ingest_event import ingest_event
+from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
+from bridge.services.record_events import record_events
+from bridge.services.submit_run import submit_request, submit_run
+
+log = logging.getLogger(__name__)
+POISON = "POISON"
+#: Named as Event Grid's subscriptions set it, see docs/architecture.md.
+DOOR_PROPERTY = "bridge_door"
+#: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
+PAUSE = timedelta(seconds=5)
+
+
+@contextmanager
+def slow_to_fail() -> Iterator[None]:
+    """Wait before a failure is handed to the broker when the failure is not the message's."""
+    try:
+        yield
+    except (RetryableError, ConfigurationError) as error:
+        log.error("the message goes back to its queue: %s", error)
+        time.sleep(PAUSE.total_seconds())
+        raise
+
+
+def execute(message: func.ServiceBusMessage, bridge: Bridge) -> None:
+    """One message of `run-commands`."""
+    redelivered = (message.delivery_count or 1) > 1
+    try:
+        body = commands.read_submit(message.get_body())
+        if body.is_command:
+            submit_run(body.to_command(), bridge, redelivered=redelivered)
+        else:
+            submit_request(_request(body, message), bridge, redelivered=redelivered)
+    except PoisonMessage as error:
+        _put_aside(Queue.RUN_COMMANDS, message, error, bridge)
+
+
+def control(message: func.ServiceBusMessage, bridge: Bridge) -> None:
+    """One message of `run-control`."""
+    try:
+        command = commands.read_control(message.get_body())
+    except PoisonMessage as error:
+        _put_aside(Queue.RUN_CONTROL, message, error, bridge)
+        return
+    _carry_out(command, bridge)
+
+
+def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
+    """One message of `inbound-events`, as an Event Grid subscription delivers it."""
+    door = str((message.application_properties or {}).get(DOOR_PROPERTY) or "unknown")
+    try:
+        events = event_grid.read_events(message.get_body(), door)
+    except PoisonMessage as error:
+        _put_aside(Queue.INBOUND_EVENTS, message, error, bridge)
+        return
+    for event in events:
+        ingest_event(event, bridge)
+
+
+def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
+    """A batch of `run-events`: one write for all that can be read, dead letters for the rest, in the same write."""
+    together = Records()
+    for message in messages:
+        try:
+            together += records.read_records(message.get_body())
+        except PoisonMessage as error:
+            letter = dead_letter(
+                queue=Queue.RUN_EVENTS,
+                message_id=_message_id(message, Queue.RUN_EVENTS),
+                body=_text(message),
+                reason=POISON,
+                description=str(error),
+                run_id=None,
+                at=bridge.clock.now(),
+            )
+            together += Records(dead_letters=(letter,))
+    record_events(together, bridge)
+
+
+def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
+    """One message of a dead-letter queue; whatever is in it, it is kept and completed."""
+    command, run_id = None, None
+    try:
+        if queue is Queue.RUN_COMMANDS:
+            body = commands.read_submit(message.get_body())
+            command = body.to_command() if body.is_command else None
+        elif queue is Queue.RUN_CONTROL:
+            run_id = commands.read_control(message.get_body()).run_id
+    except PoisonMessage as error:
+        log.warning("an unreadable message in %s/$deadletterqueue: %s", queue, error)
+    keep_dead_letter(
+        DeadMessage(
+            queue=queue,
+            message_id=_message_id(message, queue),
+            body=_text(message),
+            reason=message.dead_letter_reason or "UNKNOWN",
+            description=message.dead_letter_error_description or "",
+            command=command,
+            run_id=run_id,
+        ),
+        bridge,
+    )
+
+
+def _carry_out(command: CheckRun | CancelRun, bridge: Bridge) -> None:
+    if isinstance(command, CheckRun):
+        check_run(command, bridge)
+    else:
+        cancel_run(command, bridge)
+
+
+def _request(body: SubmitRunBody, message: func.ServiceBusMessage) -> RunRequest:
+    key = body.idempotency_key or _message_id(message, Queue.RUN_COMMANDS)
+    return RunRequest(
+        pipeline=body.pipeline,
+        inputs=body.inputs,
+        idempotency_key=key,
+        origin=replace(body.to_origin(), correlation_id=body.correlation_id or key),
+        rerun_of=body.rerun_of,
+    )
+
+
+def _message_id(message: func.ServiceBusMessage, queue: Queue) -> str:
+    return message.message_id or f"{queue}:{message.sequence_number}"
+
+
+def _put_aside(queue: Queue, message: func.ServiceBusMessage, error: PoisonMessage, bridge: Bridge) -> None:
+    log.warning("a message of %s cannot be read: %s", queue, error)
+    keep_dead_letter(
+        DeadMessage(
+            queue=queue,
+            message_id=_message_id(message, queue),
+            body=_text(message),
+            reason=POISON,
+            description=str(error),
+        ),
+        bridge,
+    )
+
+
+def _text(message: func.ServiceBusMessage) -> str:
+    return bytes(message.get_body()).decode(errors="replace")

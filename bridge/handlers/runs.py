@@ -1,0 +1,210 @@
+"""The REST routes for curl, Logic Apps and the command line."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import azure.functions as func
+from pydantic import Field, ValidationError
+
+from bridge import __version__
+from bridge.domain.commands import Origin
+from bridge.domain.errors import ConfigurationError, RetryableError
+from bridge.domain.identity import is_run_id
+from bridge.domain.pipelines import inputs_schema
+from bridge.domain.statuses import BridgeStatus
+from bridge.handlers.answers import GetBridge, answered, as_json, problem
+from bridge.handlers.snowflake import KEY_PRINCIPAL, key_problem, row_result, violation_fields
+from bridge.payloads import lossless
+from bridge.payloads.commands import write_submit
+from bridge.payloads.external_function import UnusableRequest, unpack
+from bridge.payloads.shape import Shape, complaints
+from bridge.ports import RunFilter
+from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs, idempotency_key
+from bridge.services.cancel_run import request_cancel
+from bridge.services.find_runs import find_run, find_runs
+
+SOURCE = "http"
+#: HTTP status of a rejection, by the first violation's code.
+_REJECTION_STATUS = {"UNKNOWN_PIPELINE": 404, "NOT_ALLOWED": 403, "TOO_LARGE": 413, "IDEMPOTENCY_CONFLICT": 409}
+
+
+class CreateRunBody(Shape):
+    """`POST /api/v1/runs`."""
+
+    pipeline: Annotated[str, Field(min_length=1, max_length=200)]
+    inputs: dict[str, Any] | None = None
+    idempotency_key: str | None = None
+    dry_run: bool = False
+
+
+class RunsQuery(Shape):
+    """The query of `GET /api/v1/runs`."""
+
+    status: Annotated[str, Field(pattern="^[A-Za-z_]{1,40}$")] | None = None
+    pipeline: Annotated[str, Field(max_length=200)] | None = None
+    query_batch_id: Annotated[str, Field(max_length=200)] | None = None
+    since: datetime | None = None
+    limit: int = Field(default=50, ge=1, le=500)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+def create(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Start one run: 202 with its id, or a problem that says what would be right."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        body = _read_body(request)
+        wanted = _run_request(body, request, correlation)
+        # Fixed before anything is sent, so that a caller without a key can send the same request again after a 503.
+        key = idempotency_key(wanted)
+        wanted = RunRequest(pipeline=wanted.pipeline, inputs=wanted.inputs, idempotency_key=key, origin=wanted.origin)
+        try:
+            answer = accept_runs([wanted], get_bridge(), dry_run=body.dry_run)[0]
+        except RetryableError as error:
+            return _not_taken(error, key, correlation)
+        return _answer(answer, correlation, dry_run=body.dry_run)
+
+    return answered(request, handle)
+
+
+def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Runs from the ledger, newest first."""
+
+    def handle(_: str) -> func.HttpResponse:
+        try:
+            query = RunsQuery.model_validate(dict(request.params), strict=False)
+        except ValidationError as error:
+            raise UnusableRequest(400, f"query: {complaints(error)}") from error
+        since = query.since.replace(tzinfo=query.since.tzinfo or UTC) if query.since else None
+        wanted = RunFilter(
+            status=query.status.upper() if query.status else None,
+            pipeline=query.pipeline,
+            query_batch_id=query.query_batch_id,
+            since=since,
+            limit=query.limit,
+            offset=query.offset,
+        )
+        return as_json({"runs": list(find_runs(wanted, get_bridge())), "limit": query.limit, "offset": query.offset})
+
+    return answered(request, handle)
+
+
+def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """One run: live from Azure ML, else from the ledger."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        run_id = request.route_params["run_id"]
+        bridge = get_bridge()
+        found = find_run(run_id, bridge)
+        if found is not None:
+            return as_json(found)
+        detail = (
+            f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
+            f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
+        )
+        return problem(404, "No such run", detail, correlation_id=correlation)
+
+    return answered(request, handle)
+
+
+def pipelines(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """The catalogue: what can be run, with which inputs."""
+
+    def handle(_: str) -> func.HttpResponse:
+        catalogue = get_bridge().catalogue
+        found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
+        return as_json(
+            [
+                {"name": each.name, "description": each.description, "inputs_schema": inputs_schema(each)}
+                for each in found
+            ]
+        )
+
+    return answered(request, handle)
+
+
+def cancel(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Ask for a run to be cancelled: 202, and the run's row tells what became of it."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        run_id = request.route_params["run_id"]
+        if not is_run_id(run_id):
+            raise UnusableRequest(404, f'"{run_id[:100]}" is no run id: they look like r-abcdefghijklmnopqrstuvwxyz')
+        request_cancel(run_id, KEY_PRINCIPAL, get_bridge())
+        return as_json({"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": correlation}, status=202)
+
+    return answered(request, handle)
+
+
+def health(request: func.HttpRequest, get_problems: Callable[[], ConfigurationError | None]) -> func.HttpResponse:
+    """For probes. Whoever asks needs no key, so the problems themselves stay in the log."""
+
+    def handle(_: str) -> func.HttpResponse:
+        problems = get_problems()
+        if problems is None:
+            return as_json({"status": "ok", "version": __version__})
+        detail = f"{len(problems.problems)} problems in the configuration; the app's log lists them"
+        return problem(503, "Not configured", detail)
+
+    return answered(request, handle)
+
+
+def _read_body(request: func.HttpRequest) -> CreateRunBody:
+    try:
+        document = lossless.loads(unpack(request.get_body(), request.headers.get("content-encoding")))
+        return CreateRunBody.model_validate(document)
+    except ValidationError as error:
+        raise UnusableRequest(400, complaints(error)) from error
+    except ValueError as error:
+        raise UnusableRequest(400, f"the body is {error}") from error
+
+
+def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: str) -> RunRequest:
+    header = request.headers.get("idempotency-key")
+    if header and body.idempotency_key and header != body.idempotency_key:
+        raise UnusableRequest(400, "the header Idempotency-Key and the field idempotency_key differ: give one")
+    key = body.idempotency_key or header or None
+    bad_key = key_problem(key)
+    if bad_key is not None:
+        raise UnusableRequest(400, bad_key.message)
+    return RunRequest(
+        pipeline=body.pipeline,
+        inputs=body.inputs or {},
+        idempotency_key=key,
+        origin=Origin(
+            source=SOURCE,
+            principal=KEY_PRINCIPAL,
+            correlation_id=correlation,
+            traceparent=request.headers.get("traceparent"),
+        ),
+    )
+
+
+def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool) -> func.HttpResponse:
+    if answer.status == BridgeStatus.REJECTED:
+        first = answer.violations[0]
+        return problem(
+            _REJECTION_STATUS.get(str(first.code), 422),
+            "Rejected",
+            "; ".join(violation.message for violation in answer.violations),
+            code=str(first.code),
+            errors=[violation_fields(violation) for violation in answer.violations],
+            run_id=answer.run_id,
+            correlation_id=correlation,
+        )
+    if dry_run and answer.command is not None:
+        return as_json({"dry_run": True, "would_submit": write_submit(answer.command)})
+    result: Mapping[str, Any] = {**row_result(answer), "idempotency_key": answer.idempotency_key}
+    return as_json(result, status=202, headers={"Location": f"/api/v1/runs/{answer.run_id}"})
+
+
+def _not_taken(error: RetryableError, key: str, correlation: str) -> func.HttpResponse:
+    seconds = int(error.retry_after.total_seconds()) if error.retry_after else 5
+    return problem(
+        503,
+        "Try again later",
+        f"{error}; send the same request again with this idempotency_key, and it still makes one run",
+        headers={"Retry-After": str(max(1, seconds))},
+        idempotency_key=key,
+        correlation_id=correlation,
+    )

@@ -1,0 +1,67 @@
+"""Events as Event Grid delivers them: its own schema or CloudEvents 1.0, one object or an array."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.domain.errors import PoisonMessage
+from bridge.domain.identity import short_hash
+from bridge.domain.records import AmlEvent
+from bridge.payloads import lossless
+
+#: The names of the same things in the two schemas.
+_EVENT_GRID = {"id": "id", "type": "eventType", "subject": "subject", "time": "eventTime", "topic": "topic"}
+_CLOUD_EVENTS = {"id": "id", "type": "type", "subject": "subject", "time": "time", "topic": "source"}
+
+
+def read_events(text: str | bytes, door: str) -> list[AmlEvent]:
+    """The events of one message. Raises: PoisonMessage."""
+    try:
+        document = lossless.loads(text)
+    except ValueError as error:
+        raise PoisonMessage(str(error)) from error
+    items = document if isinstance(document, list) else [document]
+    return [_event(item, door) for item in items]
+
+
+def _event(item: Any, door: str) -> AmlEvent:
+    if not isinstance(item, Mapping):
+        raise PoisonMessage("an event is a JSON object")
+    names = _CLOUD_EVENTS if "specversion" in item else _EVENT_GRID
+    kind = item.get(names["type"])
+    if not isinstance(kind, str) or not kind:
+        raise PoisonMessage(f'an event names its type in "{names["type"]}"')
+    return AmlEvent(
+        id=_id(item, names["id"]),
+        event_type=kind,
+        subject=str(item.get(names["subject"]) or ""),
+        event_time=_time(item.get(names["time"])),
+        data=_data(item.get("data")),
+        topic=str(item.get(names["topic"]) or ""),
+        door=door,
+    )
+
+
+def _id(item: Mapping[str, Any], name: str) -> str:
+    """The event's id; without one, a hash of the event, so that its repetitions are still told."""
+    given = item.get(name)
+    return str(given) if given else short_hash([lossless.dumps(item)])
+
+
+def _time(value: Any) -> datetime | None:
+    """None where it is missing or unusable: an event is only a hint and is not refused for its date."""
+    try:
+        parsed = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+
+
+def _data(value: Any) -> Mapping[str, Any]:
+    """An object; Snowflake sends its notifications as JSON inside a string."""
+    if isinstance(value, str):
+        try:
+            value = lossless.loads(value)
+        except ValueError:
+            return {"text": value}
+    return value if isinstance(value, Mapping) else {"value": value}

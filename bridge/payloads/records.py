@@ -1,0 +1,59 @@
+"""Bodies of the queue `run-events`: rows for the ledger."""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from bridge.domain.errors import PoisonMessage
+from bridge.domain.events import RunEvent
+from bridge.domain.records import AmlEvent, DeadLetter, Records
+from bridge.payloads import lossless
+from bridge.payloads.commands import timestamp
+from bridge.payloads.shape import Shape, complaints
+
+
+class RecordsBody(Shape):
+    """Rows by table; each row is one of the ledger's records, column by column."""
+
+    schema_version: Literal[1] = 1
+    try_: int = Field(default=0, ge=0, alias="try")
+    run_events: tuple[RunEvent, ...] = ()
+    aml_events: tuple[AmlEvent, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+
+
+def read_records(text: str | bytes) -> Records:
+    """The body of a message on `run-events`. Raises: PoisonMessage."""
+    try:
+        body = RecordsBody.model_validate(lossless.loads(text))
+    except ValidationError as error:
+        raise PoisonMessage(complaints(error)) from error
+    except ValueError as error:
+        raise PoisonMessage(str(error)) from error
+    return Records(
+        run_events=body.run_events, aml_events=body.aml_events, dead_letters=body.dead_letters, try_=body.try_
+    )
+
+
+def write_records(records: Records) -> dict[str, Any]:
+    body: dict[str, Any] = {"schema_version": 1, "try": records.try_}
+    for table in ("run_events", "aml_events", "dead_letters"):
+        rows = [row(record) for record in getattr(records, table)]
+        if rows:
+            body[table] = rows
+    return body
+
+
+def row(record: RunEvent | AmlEvent | DeadLetter) -> dict[str, Any]:
+    """One record as JSON-able columns; what is not known is left out."""
+    columns = {}
+    for name in _NAMES[type(record)]:
+        value = getattr(record, name)
+        if value is not None:
+            columns[name] = timestamp(value) if isinstance(value, datetime) else value
+    return columns
+
+
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (RunEvent, AmlEvent, DeadLetter)}

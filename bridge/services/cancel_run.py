@@ -1,0 +1,89 @@
+"""Cancels a run's job, also when the cancel overtook the submit."""
+
+from datetime import timedelta
+
+from bridge.domain import events, statuses, tags
+from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.jobs import Job
+from bridge.domain.statuses import JobStatus, Note
+from bridge.ports import Bridge, Message, Queue
+from bridge.services import check_chain
+from bridge.services.report import report
+
+#: How long a cancel waits for its submit, which may itself be waiting in back-off.
+WAITS_FOR_JOB = timedelta(hours=24)
+ASKS_FOR_JOB_EVERY = timedelta(minutes=1)
+LOOK_AFTER = timedelta(seconds=30)
+
+
+def cancel_run(command: CancelRun, bridge: Bridge) -> None:
+    """Ask AML to cancel the run's job; without a job, come back until there is one.
+
+    Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
+    """
+    try:
+        workspace, job = _find(command, bridge)
+        if job is None:
+            _wait_for_job(command, bridge)
+        elif statuses.is_terminal(job.status):
+            _nothing_to_cancel(command, f"the run had ended: {job.status}", bridge)
+        else:
+            _cancel(command, workspace, bridge)
+    except RetryableError as error:
+        _again(command, error.retry_after, bridge)
+
+
+def request_cancel(run_id: str, principal: str, bridge: Bridge) -> None:
+    """Have the run cancelled, whether its job exists already or not yet."""
+    command = CancelRun(run_id=run_id, workspace=None, requested_at=bridge.clock.now(), principal=principal)
+    bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=command.message_id, body=command)])
+
+
+def _find(command: CancelRun, bridge: Bridge) -> tuple[str, Job | None]:
+    """The run's job of this bridge, and where it is."""
+    for workspace in [command.workspace] if command.workspace else sorted(bridge.workspaces):
+        job = bridge.jobs.get(workspace, command.run_id)
+        if job is not None and job.tags.get(tags.BRIDGE) == bridge.name:
+            return workspace, job
+    return "", None
+
+
+def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
+    try:
+        bridge.jobs.cancel(workspace, command.run_id)
+    except PermanentError as error:
+        _nothing_to_cancel(command, str(error), bridge)
+        return
+    now = bridge.clock.now()
+    payload = {"principal": command.principal, "reason": command.reason}
+    fact = events.job_fact(command.run_id, JobStatus.CANCEL_REQUESTED, now, workspace=workspace, payload=payload)
+    report([fact], bridge)
+    check = CheckRun(run_id=command.run_id, workspace=workspace, origin="c")
+    check_chain.one_shot(check, bridge, due=now + LOOK_AFTER)
+
+
+def _wait_for_job(command: CancelRun, bridge: Bridge) -> None:
+    now = bridge.clock.now()
+    if now >= command.requested_at + WAITS_FOR_JOB:
+        _nothing_to_cancel(command, "no job of this run appeared within a day", bridge)
+        return
+    copy = command.next_try()
+    bridge.sender.send(
+        Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=now + ASKS_FOR_JOB_EVERY)]
+    )
+
+
+def _again(command: CancelRun, retry_after: timedelta | None, bridge: Bridge) -> None:
+    if bridge.retry.gives_up(command.try_):
+        _nothing_to_cancel(command, "Azure ML did not answer for a day", bridge)
+        return
+    copy = command.next_try()
+    due = bridge.clock.now() + bridge.retry.delay(command.try_, retry_after)
+    bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])
+
+
+def _nothing_to_cancel(command: CancelRun, why: str, bridge: Bridge) -> None:
+    payload = {"principal": command.principal, "reason": command.reason, "message": why}
+    distinct = command.requested_at.isoformat()
+    report([events.note(command.run_id, Note.CANCEL_IGNORED, bridge.clock.now(), distinct, payload)], bridge)

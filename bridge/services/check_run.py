@@ -1,0 +1,137 @@
+"""Asks AML about one run and reports what changed; the only place that ends a run on AML's word."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bridge.domain import events, statuses, tags
+from bridge.domain.commands import CheckRun
+from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.events import RunEvent
+from bridge.domain.jobs import Job, JobDetails
+from bridge.domain.statuses import BridgeStatus, JobStatus
+from bridge.ports import Bridge, Message, Queue
+from bridge.services import check_chain
+from bridge.services.report import report
+
+#: A job that AML does not show counts as deleted when it is missing twice, the second time so long after submission.
+MISSING_AFTER = timedelta(minutes=10)
+TIMED_OUT = "TIMED_OUT"
+JOB_DELETED = "JOB_DELETED"
+
+
+def check_run(check: CheckRun, bridge: Bridge) -> None:
+    """Look at the run's job once, report a change, and schedule the chain's next step unless this was the end.
+
+    Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
+    """
+    try:
+        job = bridge.jobs.get(check.workspace, check.run_id)
+        if job is None:
+            _missing(check, bridge)
+        elif job.tags.get(tags.BRIDGE) == bridge.name:
+            _found(check, job, bridge)
+        # else: another bridge's job, of whose runs we keep no account
+    except RetryableError as error:
+        _look_again(check, error, bridge)
+
+
+def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
+    if job.status != check.last_status:
+        report([_fact(check, job, bridge)], bridge)
+    if statuses.is_terminal(job.status):
+        return
+    following = replace(check, last_status=job.status, missing_since=None)
+    if check.timeout_at is not None and bridge.clock.now() >= check.timeout_at:
+        following = replace(following, timeout_at=None)
+        _time_out(check, bridge)
+    check_chain.schedule_next(following, bridge)
+
+
+def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
+    """The job's status as a row. Times, error and outputs are only read when they can have appeared."""
+    ended = statuses.is_terminal(job.status)
+    details = JobDetails()
+    if ended or job.status == JobStatus.RUNNING:
+        details = bridge.jobs.details(check.workspace, check.run_id)
+    now = bridge.clock.now()
+    return events.job_fact(
+        check.run_id,
+        job.status,
+        (details.ended_at if ended else details.started_at) or now,
+        workspace=check.workspace,
+        pipeline=job.tags.get(tags.PIPELINE),
+        fingerprint=job.tags.get(tags.FINGERPRINT),
+        studio_url=job.studio_url,
+        started_at=details.started_at,
+        ended_at=(details.ended_at or now) if ended else None,
+        error_code=details.error_code,
+        error_message=details.error_message,
+        outputs=details.outputs,
+    )
+
+
+def _time_out(check: CheckRun, bridge: Bridge) -> None:
+    """The pipeline's timeout is over: cancel the job, and say why in the row that asks for it."""
+    try:
+        bridge.jobs.cancel(check.workspace, check.run_id)
+    except PermanentError:  # it has ended meanwhile; the next look reports how
+        return
+    fact = events.job_fact(
+        check.run_id,
+        JobStatus.CANCEL_REQUESTED,
+        bridge.clock.now(),
+        workspace=check.workspace,
+        error_code=TIMED_OUT,
+        error_message=f"the pipeline's timeout ended at {check.timeout_at}, so the job is being cancelled",
+    )
+    report([fact], bridge)
+    check_chain.one_shot(
+        CheckRun(run_id=check.run_id, workspace=check.workspace, origin="t"),
+        bridge,
+        due=bridge.clock.now() + timedelta(minutes=1),
+    )
+
+
+def _missing(check: CheckRun, bridge: Bridge) -> None:
+    now = bridge.clock.now()
+    if check.if_missing_fail is not None:
+        report([_never_submitted(check, bridge)], bridge)
+    elif check.step is None or check.submitted_at is None:
+        return  # a hint about a job that is not there says nothing; the run's own chain decides
+    elif check.missing_since is not None and now >= check.submitted_at + MISSING_AFTER:
+        fact = events.job_fact(
+            check.run_id,
+            JobStatus.FAILED,
+            now,
+            workspace=check.workspace,
+            ended_at=now,
+            error_code=JOB_DELETED,
+            error_message=f"the job was deleted in Azure ML; it was missing since {check.missing_since}",
+        )
+        report([fact], bridge)
+    else:
+        check_chain.schedule_next(replace(check, missing_since=check.missing_since or now), bridge)
+
+
+def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:
+    return events.bridge_fact(
+        check.run_id,
+        BridgeStatus.FAILED,
+        check.attempt,
+        bridge.clock.now(),
+        workspace=check.workspace,
+        error_code="DEAD_LETTERED",
+        error_message=check.if_missing_fail,
+    )
+
+
+def _look_again(check: CheckRun, error: RetryableError, bridge: Bridge) -> None:
+    """AML did not answer. A chain never gives up before its last step; a one-shot check gives up like any command."""
+    if check.step is None and check.if_missing_fail is None and bridge.retry.gives_up(check.try_):
+        return
+    started = check.submitted_at
+    if started is not None and bridge.clock.now() > started + check_chain.LAST_AFTER:
+        return
+    copy = check.next_try()
+    due = bridge.clock.now() + bridge.retry.delay(check.try_, error.retry_after)
+    bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])

@@ -1,0 +1,57 @@
+"""Writes records to the ledger, as the only writer: nothing is lost, one bad row never holds up its neighbours."""
+
+from datetime import timedelta
+
+from bridge.domain.errors import RefusedData, RetryableError
+from bridge.domain.records import Records, dead_letter
+from bridge.ports import Bridge, Queue
+from bridge.services.report import send_records
+
+REFUSED = "REFUSED_BY_LEDGER"
+#: A ledger that is away is asked again after 10 s, 20 s, … 10 min.
+FIRST_RETRY = timedelta(seconds=10)
+LAST_RETRY = timedelta(minutes=10)
+
+
+def record_events(records: Records, bridge: Bridge) -> None:
+    """Append the records; while the ledger is away, put them off, all to one moment.
+
+    The shared moment, without jitter, is on purpose: when the ledger is back, catching up is a few large statements.
+    Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
+    """
+    if not len(records):
+        return
+    try:
+        _write(records, bridge)
+    except RetryableError as error:
+        delay = min(FIRST_RETRY * 2 ** min(records.try_, 20), LAST_RETRY)
+        due = bridge.clock.now() + max(delay, error.retry_after or timedelta())
+        send_records(records.next_try(), bridge, due=due)
+
+
+def _write(records: Records, bridge: Bridge) -> None:
+    """Write all at once; when the values are refused, halve until only the culprits are left out."""
+    try:
+        bridge.ledger.write(records)
+    except RefusedData as error:
+        if len(records) > 1:
+            for half in records.halves():
+                _write(half, bridge)
+        elif not records.dead_letters:
+            _write(_put_aside(records, error, bridge), bridge)
+        else:
+            raise  # a dead letter is plain text: if that is refused, the table is wrong, and the broker keeps the batch
+
+
+def _put_aside(records: Records, error: RefusedData, bridge: Bridge) -> Records:
+    run_id = records.run_events[0].run_id if records.run_events else None
+    letter = dead_letter(
+        queue=Queue.RUN_EVENTS,
+        message_id="",
+        body=bridge.sender.text(records),
+        reason=REFUSED,
+        description=str(error),
+        run_id=run_id,
+        at=bridge.clock.now(),
+    )
+    return Records(dead_letters=(letter,))

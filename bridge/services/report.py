@@ -1,0 +1,37 @@
+"""Tells the ledger what happened: facts go to the queue `run-events`, whose consumer is the only writer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bridge.domain.events import RunEvent
+from bridge.domain.identity import short_hash
+from bridge.domain.records import Records
+from bridge.ports import Bridge, Message, Queue
+
+#: A Standard queue takes 256 KB, properties and envelope included.
+MESSAGE_LIMIT_BYTES = 192 * 1024
+
+
+def report(facts: Sequence[RunEvent], bridge: Bridge) -> None:
+    """Send facts about runs to the ledger's queue, in messages that stay under the broker's limit."""
+    send_records(Records(run_events=tuple(facts)), bridge)
+
+
+def send_records(records: Records, bridge: Bridge, *, due: datetime | None = None) -> None:
+    """Send records to the ledger's queue, split until each message fits."""
+    parts = _fitting(records, bridge)
+    messages = [Message(message_id=_records_id(part), body=part, due=due) for part in parts]
+    bridge.sender.send(Queue.RUN_EVENTS, messages)
+
+
+def _fitting(records: Records, bridge: Bridge) -> list[Records]:
+    if len(records) <= 1 or len(bridge.sender.text(records).encode()) <= MESSAGE_LIMIT_BYTES:
+        return [records] if len(records) else []
+    left, right = records.halves()
+    return _fitting(left, bridge) + _fitting(right, bridge)
+
+
+def _records_id(records: Records) -> str:
+    ids = [event.event_id for event in records.run_events]
+    ids += [event.id for event in records.aml_events] + [letter.dead_letter_id for letter in records.dead_letters]
+    return f"records:{short_hash(ids)}:{records.try_}"

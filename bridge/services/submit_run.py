@@ -1,0 +1,226 @@
+"""Makes sure that exactly one AML job exists for a command, and that it is followed to its end."""
+
+from datetime import datetime
+
+from bridge.domain import events, identity, tags
+from bridge.domain.commands import CheckRun, SubmitRun
+from bridge.domain.errors import JobExists, PermanentError, RetryableError
+from bridge.domain.jobs import Job, JobRequest
+from bridge.domain.pipelines import InputType, Pipeline, Violation, aml_literal
+from bridge.domain.records import Records, dead_letter
+from bridge.domain.statuses import BridgeStatus, JobStatus, Note
+from bridge.ports import Bridge, Message, Queue
+from bridge.services import check_chain
+from bridge.services.accept_runs import (
+    RunRequest,
+    check_request,
+    command_or_violations,
+    idempotency_key,
+    rejection,
+)
+from bridge.services.report import report, send_records
+
+GAVE_UP = "GAVE_UP"
+
+
+def submit_run(command: SubmitRun, bridge: Bridge, *, redelivered: bool = False) -> None:
+    """Submit the run's job, or find that it exists, and report it.
+
+    `redelivered` says that an earlier delivery of this message may have got as far as AML.
+    Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
+    """
+    pipeline = _allowed(command, bridge)
+    if pipeline is None:
+        return
+    request = _job_request(command, pipeline, bridge.name)
+    try:
+        job = _ensure_job(request, bridge, look_first=redelivered or command.try_ > 0)
+    except RetryableError as error:
+        _try_later(command, pipeline, error, bridge)
+    except JobExists as error:
+        _conflict(command, error, bridge)
+    except PermanentError as error:
+        _fail(command, error.code, str(error), bridge)
+    else:
+        _follow(command, pipeline, job, bridge)
+
+
+def submit_request(request: RunRequest, bridge: Bridge, *, redelivered: bool = False) -> None:
+    """Submit a run that was posted straight to the queue, which nobody has looked at yet."""
+    run_id = identity.run_id(bridge.name, request.pipeline, idempotency_key(request))
+    outcome = command_or_violations(request, run_id, bridge, accepted_at=None)
+    if isinstance(outcome, SubmitRun):
+        submit_run(outcome, bridge, redelivered=redelivered)
+    else:
+        report([rejection(request, run_id, outcome, bridge.clock.now())], bridge)
+
+
+def _allowed(command: SubmitRun, bridge: Bridge) -> Pipeline | None:
+    """The command's pipeline; None when the command may not run, which is then reported.
+
+    The queue is not trusted: whoever may send to it could write anything.
+    """
+    checked = check_request(command.pipeline, command.inputs, command.origin, bridge)
+    violations: list[Violation] = []
+    if isinstance(checked, list):
+        violations = checked
+    else:
+        pipeline = checked[0]
+        violations = _foreign(command, pipeline, bridge)
+        if not violations:
+            return pipeline
+    # A request that came straight to the queue was never accepted; an accepted one fails because the file has changed.
+    status = BridgeStatus.REJECTED if command.accepted_at is None else BridgeStatus.FAILED
+    message = "; ".join(violation.message for violation in violations)
+    _end(command, status, violations[0].code, message, bridge)
+    return None
+
+
+def _foreign(command: SubmitRun, pipeline: Pipeline, bridge: Bridge) -> list[Violation]:
+    """A command may be older than pipelines.yaml and name another version, but not another component or workspace."""
+    name = command.component.rpartition(":")[0]
+    if name != pipeline.component.rpartition(":")[0]:
+        message = f'"{command.component}" is not the component of "{pipeline.name}", which is {pipeline.component}'
+        return [Violation(code="FOREIGN_COMPONENT", message=message, field="component")]
+    if command.workspace != (pipeline.workspace or bridge.workspace):
+        message = f'"{command.workspace}" is not the workspace of "{pipeline.name}"'
+        return [Violation(code="FOREIGN_WORKSPACE", message=message, field="workspace")]
+    return []
+
+
+def _job_request(command: SubmitRun, pipeline: Pipeline, bridge_name: str) -> JobRequest:
+    literals, data = {}, {}
+    for name, value in command.inputs.items():
+        kind = pipeline.inputs[name].type
+        if kind in {InputType.URI_FILE, InputType.URI_FOLDER}:
+            data[name] = (kind.value, str(value))
+        else:
+            literals[name] = aml_literal(value)
+    return JobRequest(
+        name=command.run_id,
+        workspace=command.workspace,
+        component=command.component,
+        experiment=command.experiment or command.pipeline,
+        display_name=f"{command.pipeline} {command.run_id}",
+        inputs=literals,
+        data_inputs=data,
+        tags=tags.job_tags(bridge_name, command),
+        compute=pipeline.compute,
+    )
+
+
+def _ensure_job(request: JobRequest, bridge: Bridge, *, look_first: bool) -> Job:
+    """The one job of this name; it is created at most once, whoever asks and however often."""
+    if look_first:
+        existing = bridge.jobs.get(request.workspace, request.name)
+        if existing is not None:
+            return _ours(existing, request)
+    try:
+        return bridge.jobs.submit(request)
+    except JobExists:
+        existing = bridge.jobs.get(request.workspace, request.name)
+        if existing is None:  # deleted in between, or not readable yet
+            raise RetryableError(f"AML says that {request.name} exists, but does not show it") from None
+        return _ours(existing, request)
+
+
+def _ours(existing: Job, request: JobRequest) -> Job:
+    if existing.tags.get(tags.FINGERPRINT) != request.tags[tags.FINGERPRINT]:
+        raise JobExists(f"a job named {request.name} exists with other contents", code="CONFLICT")
+    return existing
+
+
+def _follow(command: SubmitRun, pipeline: Pipeline, job: Job, bridge: Bridge) -> None:
+    """Start the chain of checks, then report: a run that nobody follows would be worse than one reported late."""
+    submitted_at = job.created_at or bridge.clock.now()
+    check = CheckRun(
+        run_id=command.run_id,
+        workspace=command.workspace,
+        submitted_at=submitted_at,
+        timeout_at=submitted_at + pipeline.timeout if pipeline.timeout else None,
+        last_status=JobStatus.SUBMITTED,
+    )
+    check_chain.schedule_first(check, bridge)
+    report([events.submitted(command, submitted_at, studio_url=job.studio_url)], bridge)
+
+
+def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, bridge: Bridge) -> None:
+    if bridge.retry.gives_up(command.try_):
+        _give_up(command, pipeline, error, bridge)
+        return
+    now = bridge.clock.now()
+    due = now + bridge.retry.delay(command.try_, error.retry_after)
+    copy = command.next_try()
+    bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
+    _report_retry(command, error, due, now, bridge)
+
+
+def _report_retry(command: SubmitRun, error: RetryableError, due: datetime, now: datetime, bridge: Bridge) -> None:
+    payload = {"try": command.try_, "next_try_at": due.isoformat(), "error": str(error)}
+    distinct = f"{command.attempt}:{command.try_}"
+    fact = events.bridge_fact(
+        command.run_id, BridgeStatus.SUBMITTING, command.attempt, now, **events.request_columns(command)
+    )
+    report([fact, events.note(command.run_id, Note.RETRY_SCHEDULED, now, distinct, payload)], bridge)
+
+
+def _give_up(command: SubmitRun, pipeline: Pipeline, error: RetryableError, bridge: Bridge) -> None:
+    """FAILED only when AML itself says that there is no job; as long as it says nothing, go on asking."""
+    now = bridge.clock.now()
+    try:
+        job = bridge.jobs.get(command.workspace, command.run_id)
+    except RetryableError as still:
+        copy = command.next_try()
+        due = now + bridge.retry.delay(command.try_, still.retry_after)
+        bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
+        return
+    if job is not None:
+        _follow(command, pipeline, job, bridge)
+        return
+    message = f"AML could not take the job in {command.try_ + 1} tries; the last answer: {error}"
+    letter = dead_letter(
+        queue=Queue.RUN_COMMANDS,
+        message_id=command.message_id,
+        body=bridge.sender.text(command),
+        reason=GAVE_UP,
+        description=message,
+        run_id=command.run_id,
+        at=now,
+    )
+    fact = _failed(command, BridgeStatus.FAILED, GAVE_UP, message, now)
+    send_records(Records(run_events=(fact,), dead_letters=(letter,)), bridge)
+
+
+def _conflict(command: SubmitRun, error: JobExists, bridge: Bridge) -> None:
+    """The key's job does other work. It is not touched, and its run keeps its state; the note says who asked."""
+    payload = {
+        "fingerprint": command.fingerprint,
+        "source": command.origin.source,
+        "principal": command.origin.principal,
+        "correlation_id": command.origin.correlation_id,
+        "message": f"{error}: the same idempotency key was used for different work",
+    }
+    report(
+        [events.note(command.run_id, Note.CONFLICT, bridge.clock.now(), command.fingerprint, payload)],
+        bridge,
+    )
+
+
+def _fail(command: SubmitRun, code: str, message: str, bridge: Bridge) -> None:
+    _end(command, BridgeStatus.FAILED, code, message, bridge)
+
+
+def _end(command: SubmitRun, status: BridgeStatus, code: str, message: str, bridge: Bridge) -> None:
+    report([_failed(command, status, code, message, bridge.clock.now())], bridge)
+
+
+def _failed(command: SubmitRun, status: BridgeStatus, code: str, message: str, at: datetime) -> events.RunEvent:
+    return events.bridge_fact(
+        command.run_id,
+        status,
+        command.attempt,
+        at,
+        error_code=code,
+        error_message=message,
+        **events.request_columns(command),
+    )

@@ -1,0 +1,57 @@
+"""Once a day: compares AML's list of our jobs with the ledger and has every difference checked."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bridge.domain import statuses, tags
+from bridge.domain.commands import CheckRun
+from bridge.domain.identity import is_run_id
+from bridge.domain.jobs import Job
+from bridge.ports import Bridge, Message, Queue
+
+log = logging.getLogger(__name__)
+#: AML answers 25 reads a second to the whole subscription: a sweep takes a small part of that.
+PAGES_PER_WORKSPACE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """What a sweep saw."""
+
+    jobs: int
+    checks: int
+
+
+def sweep_jobs(bridge: Bridge) -> SweepResult:
+    """Send a one-shot check for each of our jobs that the ledger does not show as ended.
+
+    Raises: RetryableError when AML, the ledger or the queues fail; the next sweep tries again.
+    """
+    seen = sent = 0
+    for workspace in sorted(bridge.workspaces):
+        since = bridge.clock.now() - timedelta(days=bridge.sweep_days)
+        found = bridge.jobs.tagged(workspace, f"{tags.BRIDGE}={bridge.name}", since=since, pages=PAGES_PER_WORKSPACE)
+        jobs = [job for job in found if is_run_id(job.name) and job.tags.get(tags.BRIDGE) == bridge.name]
+        seen += len(jobs)
+        sent += _check_unended(workspace, jobs, bridge)
+    log.info("sweep saw %d jobs and asked for %d checks", seen, sent)
+    return SweepResult(jobs=seen, checks=sent)
+
+
+def _check_unended(workspace: str, jobs: list[Job], bridge: Bridge) -> int:
+    ended = bridge.ledger.ended([job.name for job in jobs]) if jobs else frozenset()
+    today = f"s.{bridge.clock.now():%Y%m%d}"
+    missing = [job for job in jobs if job.name not in ended]
+    checks = [CheckRun(run_id=job.name, workspace=workspace, origin=today) for job in missing]
+    if checks:
+        bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=check.message_id, body=check) for check in checks])
+    ends = sum(statuses.is_terminal(job.status) for job in missing)
+    log.info(
+        "workspace %s: %d jobs, %d not ended in the ledger, %d of them ended in AML",
+        workspace,
+        len(jobs),
+        len(missing),
+        ends,
+    )
+    return len(checks)

@@ -1,0 +1,201 @@
+"""The app's settings: read once from the environment, checked whole, every problem told at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bridge.domain.errors import ConfigurationError
+from bridge.ports import Queue
+
+APP_ROOT = Path(__file__).parents[1]
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+T = TypeVar("T")
+
+
+class Secret:
+    """A text that no log and no error shows."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)" if self._value else "Secret()"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnowflakeSettings:
+    """How the app reaches its ledger."""
+
+    account: str
+    user: str
+    authenticator: str
+    password: Secret
+    private_key: Secret
+    token: Secret
+    role: str
+    warehouse: str
+    database: str
+    schema: str
+    #: Set for the laptop stack only.
+    host: str
+    port: int
+    protocol: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the app was told. Field by field as in the README's table."""
+
+    bridge_name: str
+    service_bus: Secret
+    service_bus_namespace: str
+    queues: Mapping[Queue, str]
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    allowed_workspaces: frozenset[str]
+    aml_endpoint: str
+    client_id: str
+    snowflake: SnowflakeSettings
+    pipelines_file: Path
+    rules_file: Path
+    retry_tries: int
+    sweep_days: int
+    record_window_seconds: int
+    record_all_events: bool
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Raises: ConfigurationError with every problem."""
+        reader = _Reader(environ)
+        settings = _read(reader)
+        if reader.problems:
+            raise ConfigurationError(reader.problems)
+        return settings
+
+
+@dataclass
+class _Reader:
+    """Reads settings one by one and keeps what is wrong with them."""
+
+    environ: Mapping[str, str]
+    problems: list[str] = field(default_factory=list)
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.environ.get(name, "").strip()
+        if value:
+            return value
+        if default is None:
+            self.problems.append(f"{name} is not set")
+        return default or ""
+
+    def secret(self, name: str) -> Secret:
+        return Secret(self.environ.get(name, ""))
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        text = self.text(name, str(default))
+        if text.lstrip("-").isdigit() and least <= int(text) <= most:
+            return int(text)
+        self.problems.append(f'{name} is "{text[:50]}": give a whole number from {least} to {most}')
+        return default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        text = self.text(name, default)
+        if text.lower() not in {one.lower() for one in allowed}:
+            self.problems.append(f'{name} is "{text[:50]}": give one of {", ".join(allowed)}')
+        return text
+
+    def loopback(self, name: str, host_of: Callable[[str], str]) -> str:
+        text = self.text(name, "")
+        if text and host_of(text) not in LOOPBACK:
+            self.problems.append(f'{name} is "{text[:100]}": it is for emulators on this machine only; leave it out')
+        return text
+
+    def file(self, name: str, default: str) -> Path:
+        path = Path(self.text(name, default))
+        path = path if path.is_absolute() else APP_ROOT / path
+        if not path.is_file():
+            self.problems.append(f"{name}: there is no file {path.name}")
+        return path
+
+
+def _read(reader: _Reader) -> Settings:
+    workspace = reader.text("AML_WORKSPACE")
+    others = {name.strip() for name in reader.text("ALLOWED_WORKSPACES", "").split(",")} - {""}
+    reader.choice("AUTH_MODE", "key", ("key",))
+    return Settings(
+        bridge_name=reader.text("BRIDGE_NAME", "bridge"),
+        service_bus=reader.secret("ServiceBusConnection"),
+        service_bus_namespace=_namespace(reader),
+        queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
+        subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
+        resource_group=reader.text("AML_RESOURCE_GROUP"),
+        workspace=workspace,
+        allowed_workspaces=frozenset({workspace} | others),
+        aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
+        client_id=reader.text("AZURE_CLIENT_ID", ""),
+        snowflake=_snowflake(reader),
+        pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
+        rules_file=reader.file("RULES_FILE", "rules.yaml"),
+        retry_tries=reader.number("RETRY_TRIES", 150, least=1, most=10_000),
+        sweep_days=reader.number("SWEEP_DAYS", 3, least=1, most=31),
+        record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
+        record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
+    )
+
+
+def _namespace(reader: _Reader) -> str:
+    namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace", "")
+    if not namespace and not reader.secret("ServiceBusConnection"):
+        reader.problems.append(
+            "ServiceBusConnection__fullyQualifiedNamespace is not set: give it the namespace, for example "
+            "my-bridge.servicebus.windows.net (or a connection string in ServiceBusConnection)"
+        )
+    return namespace
+
+
+def _snowflake(reader: _Reader) -> SnowflakeSettings:
+    host = reader.loopback("SNOWFLAKE_HOST", str)
+    authenticator = reader.choice(
+        "SNOWFLAKE_AUTHENTICATOR",
+        "WORKLOAD_IDENTITY",
+        ("WORKLOAD_IDENTITY", "SNOWFLAKE_JWT", "OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "SNOWFLAKE"),
+    ).upper()
+    needed = {
+        "SNOWFLAKE_JWT": "SNOWFLAKE_PRIVATE_KEY",
+        "OAUTH": "SNOWFLAKE_TOKEN",
+        "PROGRAMMATIC_ACCESS_TOKEN": "SNOWFLAKE_TOKEN",
+        "SNOWFLAKE": "SNOWFLAKE_PASSWORD",
+    }.get(authenticator)
+    if needed and not reader.secret(needed):
+        reader.problems.append(f"{needed} is not set, but SNOWFLAKE_AUTHENTICATOR is {authenticator}")
+    if authenticator == "SNOWFLAKE" and not host:
+        reader.problems.append(
+            "SNOWFLAKE_AUTHENTICATOR is SNOWFLAKE: passwords are for the emulator only; use WORKLOAD_IDENTITY"
+        )
+    return SnowflakeSettings(
+        account=reader.text("SNOWFLAKE_ACCOUNT"),
+        user=reader.text("SNOWFLAKE_USER"),
+        authenticator=authenticator,
+        password=reader.secret("SNOWFLAKE_PASSWORD"),
+        private_key=reader.secret("SNOWFLAKE_PRIVATE_KEY"),
+        token=reader.secret("SNOWFLAKE_TOKEN"),
+        role=reader.text("SNOWFLAKE_ROLE", "ML_BRIDGE_WRITER"),
+        warehouse=reader.text("SNOWFLAKE_WAREHOUSE", "ML_BRIDGE_WH"),
+        database=reader.text("SNOWFLAKE_DATABASE"),
+        schema=reader.text("SNOWFLAKE_SCHEMA", "ML_BRIDGE"),
+        host=host,
+        port=reader.number("SNOWFLAKE_PORT", 443, least=1, most=65535),
+        protocol=reader.choice("SNOWFLAKE_PROTOCOL", "https", ("https", "http")).lower(),
+    )
+
+
+def _url_host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].rpartition(":")[0]

@@ -1,0 +1,132 @@
+"""Every trigger of the app: a decorator and one call into `bridge.handlers`."""
+
+import typing
+
+import azure.functions as func
+
+from bridge import bootstrap
+from bridge.handlers import queues, runs, snowflake, triggers
+from bridge.handlers.queues import slow_to_fail
+from bridge.ports import Queue
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+bridge_app = bootstrap.start()
+
+# HTTP: Snowflake's external functions and service functions
+
+
+@app.route(route="v1/snowflake/submit_run", methods=["POST"])
+def snowflake_submit_run(req: func.HttpRequest) -> func.HttpResponse:
+    return snowflake.submit_run(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/ping", methods=["POST"])
+def snowflake_ping(req: func.HttpRequest) -> func.HttpResponse:
+    return snowflake.ping(req, bridge_app.bridge)
+
+
+# HTTP: curl, Logic Apps, command line
+
+
+@app.route(route="v1/runs", methods=["POST"])
+def create_run(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.create(req, bridge_app.bridge)
+
+
+@app.route(route="v1/runs", methods=["GET"])
+def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.listing(req, bridge_app.bridge)
+
+
+@app.route(route="v1/runs/{run_id}", methods=["GET"])
+def show_run(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.show(req, bridge_app.bridge)
+
+
+@app.route(route="v1/runs/{run_id}/cancel", methods=["POST"])
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.cancel(req, bridge_app.bridge)
+
+
+@app.route(route="v1/pipelines", methods=["GET"])
+def list_pipelines(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.pipelines(req, bridge_app.bridge)
+
+
+@app.route(route="v1/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def health(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.health(req, bridge_app.problems)
+
+
+# Queues
+
+
+@app.service_bus_queue_trigger(arg_name="message", queue_name="%RUN_COMMANDS_QUEUE%", connection="ServiceBusConnection")
+def execute(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.execute(message, bridge_app.bridge())
+
+
+@app.service_bus_queue_trigger(arg_name="message", queue_name="%RUN_CONTROL_QUEUE%", connection="ServiceBusConnection")
+def control(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.control(message, bridge_app.bridge())
+
+
+@app.service_bus_queue_trigger(
+    arg_name="message", queue_name="%INBOUND_EVENTS_QUEUE%", connection="ServiceBusConnection"
+)
+def ingest(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.ingest(message, bridge_app.bridge())
+
+
+@app.service_bus_queue_trigger(
+    arg_name="messages",
+    queue_name="%RUN_EVENTS_QUEUE%",
+    connection="ServiceBusConnection",
+    cardinality=func.Cardinality.MANY,
+)
+def record(messages: typing.List[func.ServiceBusMessage]) -> None:  # noqa: UP006 - the platform refuses list[…]
+    with slow_to_fail():
+        queues.record(messages, bridge_app.bridge())
+
+
+# Dead letters. Those of run-events are replayed by command: a function on them would send to the queue they came from.
+
+
+@app.service_bus_queue_trigger(
+    arg_name="message", queue_name="%RUN_COMMANDS_QUEUE%/$deadletterqueue", connection="ServiceBusConnection"
+)
+def dead_commands(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.dead(message, Queue.RUN_COMMANDS, bridge_app.bridge())
+
+
+@app.service_bus_queue_trigger(
+    arg_name="message", queue_name="%RUN_CONTROL_QUEUE%/$deadletterqueue", connection="ServiceBusConnection"
+)
+def dead_control(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.dead(message, Queue.RUN_CONTROL, bridge_app.bridge())
+
+
+@app.service_bus_queue_trigger(
+    arg_name="message", queue_name="%INBOUND_EVENTS_QUEUE%/$deadletterqueue", connection="ServiceBusConnection"
+)
+def dead_events(message: func.ServiceBusMessage) -> None:
+    with slow_to_fail():
+        queues.dead(message, Queue.INBOUND_EVENTS, bridge_app.bridge())
+
+
+# Events by webhook, and the daily sweep
+
+
+@app.event_grid_trigger(arg_name="event")
+def ingest_workspace_event(event: func.EventGridEvent) -> None:
+    triggers.workspace_event(event, bridge_app.bridge())
+
+
+@app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
+def sweep(timer: func.TimerRequest) -> None:
+    triggers.sweep(timer, bridge_app.bridge())

@@ -1,0 +1,85 @@
+"""Fixtures for every kind of test: the bridge over ports in memory, and an environment without credentials."""
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.domain.pipelines import Allow, Catalogue, InputSpec, InputType, Pipeline
+from bridge.domain.retry import RetryPolicy
+from bridge.ports import Bridge
+
+FOREIGN = ("AML_", "AZURE_", "BRIDGE_", "SNOWFLAKE_", "ServiceBus", "RUN_", "INBOUND_")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_developer() -> Iterator[None]:
+    """A test sees the settings that it makes, never those of the shell it was started from."""
+    patch = pytest.MonkeyPatch()
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        patch.delenv(name)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    return MemoryClock()
+
+
+@pytest.fixture
+def queues() -> MemoryQueues:
+    return MemoryQueues()
+
+
+@pytest.fixture
+def jobs(clock: MemoryClock) -> MemoryJobs:
+    return MemoryJobs(clock)
+
+
+@pytest.fixture
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+@pytest.fixture
+def bridge(clock: MemoryClock, queues: MemoryQueues, jobs: MemoryJobs, ledger: MemoryLedger) -> Bridge:
+    return Bridge(
+        name="bridge",
+        workspace="ws1",
+        workspaces=frozenset({"ws1"}),
+        workspace_ids=frozenset({WORKSPACE_ID.lower()}),
+        catalogue=Catalogue([pipeline("train"), pipeline("limited", timeout=timedelta(hours=1))]),
+        jobs=jobs,
+        sender=queues,
+        ledger=ledger,
+        clock=clock,
+        retry=RetryPolicy(tries=3),
+        record_window=timedelta(seconds=30),
+        sweep_days=3,
+        record_all_events=False,
+    )
+
+
+WORKSPACE_ID = (
+    "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg"
+    "/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+)
+
+
+def pipeline(name: str, timeout: timedelta | None = None) -> Pipeline:
+    """A pipeline with one required and one optional input, open to HTTP and to the queue."""
+    inputs = (
+        InputSpec(name="as_of", type=InputType.DATE, required=True),
+        InputSpec(name="rows", type=InputType.INTEGER, default=1000, minimum=0),
+    )
+    return Pipeline(
+        name=name,
+        experiment="churn",
+        component="azureml:churn:3",
+        inputs={each.name: each for each in inputs},
+        allow=Allow(principals=frozenset({"key", "queue:run-commands"})),
+        timeout=timeout,
+    )
