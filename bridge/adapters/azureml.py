@@ -53,9 +53,9 @@ class AmlJobs:
             )
         return Job(
             name=str(created.name),
-            status=statuses.job_status(str(created.status)),
+            status=statuses.job_status(str(getattr(created.status, "value", created.status))),
             tags=dict(created.tags or {}),
-            created_at=created.creation_context.created_at if created.creation_context else None,
+            created_at=_utc(created.creation_context.created_at) if created.creation_context else None,
             studio_url=created.studio_url,
             experiment=created.experiment_name,
         )
@@ -205,11 +205,12 @@ def _details(run: Mapping[str, Any]) -> JobDetails:
 
 
 def _time(text: str | None) -> datetime | None:
-    """UTC; AML writes seven digits of a second, Python reads six."""
-    if not text:
-        return None
     try:
-        parsed = datetime.fromisoformat(text)
+        return _utc(datetime.fromisoformat(text)) if text else None
     except ValueError:
         return None
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+
+
+def _utc(moment: datetime) -> datetime:
+    """AML means UTC where it names no offset."""
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

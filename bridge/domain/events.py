@@ -134,21 +134,17 @@ def origin_columns(origin: Origin) -> dict[str, Any]:
 
 
 def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
-    """One run's state, whatever the order and repetition of its events; None when there is none.
+    """One run's state, whatever the order and repetition of its events; None while no fact is known.
 
-    The state is the greatest event's; every other column is the greatest event's in which it is not null. Notes are
-    the least of all, so they only show where nothing else is known.
+    The state is the greatest fact's; every other column is the greatest fact's in which it is not null. Notes count
+    for nothing. `sql/R__views.sql` says the same in SQL.
     """
-    ordered = sorted(events, key=lambda event: event.order, reverse=True)
-    if not ordered:
+    facts = sorted((event for event in events if event.rank > 0), key=lambda event: event.order, reverse=True)
+    if not facts:
         return None
-    folded: dict[str, Any] = {name: None for name in COLUMNS}
-    facts = [event for event in ordered if event.rank > 0]
-    if facts:
-        folded |= {name: getattr(facts[0], name) for name in _STATE_COLUMNS}
-    folded["run_id"] = ordered[0].run_id
+    folded = {name: getattr(facts[0], name) for name in COLUMNS}
     for name in COLUMNS:
-        if name in _STATE_COLUMNS or name == "payload":
-            continue
-        folded[name] = next((value for event in ordered if (value := getattr(event, name)) is not None), None)
+        if name not in _STATE_COLUMNS and folded[name] is None:
+            folded[name] = next((value for event in facts if (value := getattr(event, name)) is not None), None)
+    folded["attempt"] = max(1, *(event.attempt for event in facts))
     return folded

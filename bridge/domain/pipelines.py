@@ -19,9 +19,8 @@ from typing import Any, Literal, NamedTuple, NoReturn
 Value = str | int | bool | Decimal
 CheckedInputs = dict[str, Value]
 
-#: Why a value, or a request as a whole, is not usable: for programs.
+#: Why a value is not usable, for programs.
 ValueCode = Literal["WRONG_TYPE", "NOT_ALLOWED_VALUE", "OUT_OF_RANGE", "BAD_PATTERN", "BAD_CHARACTER", "TOO_LONG"]
-RequestCode = Literal["UNKNOWN_PIPELINE", "UNKNOWN_INPUT", "MISSING_INPUT", "NULL_INPUT", "TOO_MANY_INPUTS"]
 
 MAX_INPUTS = 200
 #: Characters of a text. Azure ML publishes no limit; larger things are better passed as a table name or a path.
@@ -62,7 +61,8 @@ class InputType(StrEnum):
 class Violation:
     """One reason why a request is not usable, for the caller to mend."""
 
-    code: RequestCode | ValueCode
+    #: A ValueCode; UNKNOWN_PIPELINE; UNKNOWN_, MISSING_, NULL_INPUT; TOO_MANY_INPUTS; or what a service finds.
+    code: str
     #: What is wrong and what would be right.
     message: str
     field: str | None = None
@@ -327,8 +327,7 @@ class Catalogue:
         if not inputs.keys() <= pipeline.inputs.keys():
             violations = _unknown_inputs(pipeline, [name for name in inputs if name not in pipeline.inputs])
         for name, spec in pipeline.inputs.items():
-            value = inputs.get(name)
-            if value is not None:
+            if (value := inputs.get(name)) is not None:
                 try:
                     checked[name] = spec.accept(value)
                 except InputError as error:
@@ -354,7 +353,8 @@ def _unknown_inputs(pipeline: Pipeline, names: Sequence[object]) -> list[Violati
 
 def aml_literal(value: Value) -> str:
     """How Azure ML takes a checked value: every literal is text, booleans in Python's spelling, numbers written out."""
-    return format(value, "f") if isinstance(value, Decimal) else str(value)
+    # An unchecked number may be 1E+999999999, which nobody can write out.
+    return format(value, "f") if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS else str(value)
 
 
 def inputs_schema(pipeline: Pipeline) -> dict[str, Any]:

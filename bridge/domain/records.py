@@ -17,7 +17,7 @@ class AmlEvent:
     id: str
     event_type: str
     subject: str
-    event_time: datetime | None
+    event_time: datetime | None = None
     data: Mapping[str, Any]
     topic: str
     #: The Event Grid subscription that delivered it: workspace, snowflake or custom.
@@ -36,7 +36,7 @@ class DeadLetter:
     body_sha256: str
     reason: str
     description: str
-    run_id: str | None
+    run_id: str | None = None
     message_id: str
     occurred_at: datetime
 

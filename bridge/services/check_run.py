@@ -40,11 +40,25 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
         report([_fact(check, job, bridge)], bridge)
     if statuses.is_terminal(job.status):
         return
+    if check.if_missing_fail is not None:
+        _adopt(check, job, bridge)
+        return
     following = replace(check, last_status=job.status, missing_since=None)
     if check.timeout_at is not None and bridge.clock.now() >= check.timeout_at:
         following = replace(following, timeout_at=None)
         _time_out(check, bridge)
     check_chain.schedule_next(following, bridge)
+
+
+def _adopt(check: CheckRun, job: Job, bridge: Bridge) -> None:
+    """A dead submit had made its job after all: follow it as its submit would have done."""
+    chain = CheckRun(
+        run_id=check.run_id,
+        workspace=check.workspace,
+        submitted_at=job.created_at or bridge.clock.now(),
+        last_status=job.status,
+    )
+    check_chain.schedule_first(chain, bridge)
 
 
 def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:

@@ -31,7 +31,9 @@ def test_the_run_id_of_a_key_never_changes() -> None:
     assert identity.run_id("bridge", "churn-training", "2026-11-01") == "r-arir62mhbc7xyrc3fh54p6c3a2"
 
 
-@pytest.mark.parametrize("text", ["", "r-", "r-" + "a" * 25, "r-" + "a" * 27, "r-" + "A" * 26, "x" * 28, "r-" + "1" * 26])
+@pytest.mark.parametrize(
+    "text", ["", "r-", "r-" + "a" * 25, "r-" + "a" * 27, "r-" + "A" * 26, "x" * 28, "r-" + "1" * 26]
+)
 def test_other_names_are_not_run_ids(text) -> None:
     assert not identity.is_run_id(text)
 

@@ -49,7 +49,13 @@ def notes() -> st.SearchStrategy[RunEvent]:
     )
 
 
-histories = st.lists(bridge_events() | job_events() | notes(), min_size=1, max_size=12)
+#: The same fact, seen twice at the same microsecond, says the same.
+histories = st.lists(
+    bridge_events() | job_events() | notes(),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda event: (event.event_id, event.occurred_at),
+)
 
 
 @given(histories, st.randoms(use_true_random=False), st.data())

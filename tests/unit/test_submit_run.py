@@ -25,9 +25,7 @@ def test_a_command_becomes_a_job_with_our_tags(bridge: Bridge, queues: MemoryQue
     assert statuses(queues) == ["ACCEPTED", "SUBMITTED"]
 
 
-def test_a_submitted_run_is_followed(
-    bridge: Bridge, queues: MemoryQueues, clock: MemoryClock
-) -> None:
+def test_a_submitted_run_is_followed(bridge: Bridge, queues: MemoryQueues, clock: MemoryClock) -> None:
     submit_run(accepted(bridge, queues), bridge)
 
     (message,) = queues.sent[Queue.RUN_CONTROL]
@@ -73,9 +71,7 @@ def test_a_throttled_submit_waits_as_long_as_it_was_asked_to(
     assert statuses(queues) == ["ACCEPTED", "SUBMITTING", "RETRY_SCHEDULED"]
 
 
-def test_giving_up_ends_the_run_and_keeps_a_dead_letter(
-    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
-) -> None:
+def test_giving_up_ends_the_run_and_keeps_a_dead_letter(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
     jobs.failures.append(("submit", Throttled()))
     command = replace(accepted(bridge, queues), try_=2)
 
@@ -124,9 +120,7 @@ def test_other_work_under_the_same_key_leaves_the_job_alone(
 
 
 @pytest.mark.parametrize("redelivered", [True, False])
-def test_a_conflict_is_found_on_every_delivery(
-    bridge: Bridge, queues: MemoryQueues, *, redelivered: bool
-) -> None:
+def test_a_conflict_is_found_on_every_delivery(bridge: Bridge, queues: MemoryQueues, *, redelivered: bool) -> None:
     submit_run(accepted(bridge, queues), bridge)
 
     submit_run(accepted(bridge, queues, request(as_of="2026-11-02")), bridge, redelivered=redelivered)

@@ -1,0 +1,1 @@
+"""The laptop stack: emulators of the four services and of the Functions host. Never deployed."""

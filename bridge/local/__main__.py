@@ -1,0 +1,79 @@
+"""`python -m bridge.local up | demo`: the laptop stack for people and for other programs."""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.local.control_server import control_server
+from bridge.local.stack import Stack, local_stack
+
+
+def main() -> int:
+    arguments = _arguments()
+    with contextlib.suppress(KeyboardInterrupt), _stopped_by_signal():
+        if arguments.command == "demo":
+            from bridge.local.demo import run_demo
+
+            return run_demo()
+        return _up(arguments)
+    print("\nstopped")
+    return 0 if arguments.command == "up" else 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bridge.local", description="The bridge on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="start everything, run some SQL, show the runs, stop")
+    up = commands.add_parser("up", help="start everything and stay up until Ctrl-C")
+    up.add_argument("--endpoints", type=Path, metavar="FILE", help="also write the endpoints to FILE, as JSON")
+    up.add_argument("--port-base", type=int, metavar="N", help="use ports N and following (default: free ones)")
+    up.add_argument("--no-host", action="store_true", help="without the Functions host: run `func start` yourself")
+    up.add_argument("--write-settings", type=Path, metavar="FILE", help="write the app's settings for `func start`")
+    return parser.parse_args()
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    print("starting …", flush=True)
+    with local_stack(port_base=arguments.port_base, host=not arguments.no_host) as stack, control_server(stack):
+        _announce(stack, arguments)
+        threading.Event().wait()
+    return 0
+
+
+def _announce(stack: Stack, arguments: argparse.Namespace) -> None:
+    found = stack.endpoints
+    if arguments.write_settings:
+        document = {"IsEncrypted": False, "Values": {"FUNCTIONS_WORKER_RUNTIME": "python", **stack.settings}}
+        arguments.write_settings.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if arguments.endpoints:
+        arguments.endpoints.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    for name in ("functions", "azure_ml", "control"):
+        print(f"{name:<12} {found[name]['base_url']}")
+    print(f"{'snowflake':<12} http://127.0.0.1:{stack.ports.snowflake}")
+    print(f"{'service_bus':<12} {found['service_bus']['connection_string']}")
+    print(f"{'event_grid':<12} {found['event_grid']['topic_endpoint']}")
+    print(f"{'logs':<12} {stack.directory}")
+    print("ready; Ctrl-C stops everything", flush=True)
+
+
+@contextlib.contextmanager
+def _stopped_by_signal() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does, so that every process is stopped in order."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Where the parts of a running stack are, and the settings that make the app use them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.local.processes import ROOT, free_port
+
+SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
+RESOURCE_GROUP = "laptop"
+WORKSPACE = "laptop-ws"
+SAS_KEY = "SAS_KEY_VALUE"
+FUNCTION_KEY = "laptop-function-key"
+MASTER_KEY = "laptop-master-key"
+SYSTEM_KEY = "laptop-system-key"
+TOPIC_KEY = "laptop-topic-key"
+DATABASE = "LAPTOP"
+SCHEMA = "ML_BRIDGE"
+#: The address that SQL names; the emulator takes it to the Functions host, as API Management would.
+API_URL = "https://laptop.azure-api.net/bridge"
+QUEUES = {
+    "RUN_COMMANDS_QUEUE": "run-commands",
+    "RUN_CONTROL_QUEUE": "run-control",
+    "RUN_EVENTS_QUEUE": "run-events",
+    "INBOUND_EVENTS_QUEUE": "inbound-events",
+}
+#: Ports in a fixed order, so that `--port-base` is predictable.
+_PORTS = (
+    "functions",
+    "functions_control",
+    "snowflake",
+    "snowflake_control",
+    "service_bus",
+    "service_bus_http",
+    "service_bus_control",
+    "azure_ml",
+    "azure_ml_control",
+    "event_grid",
+    "event_grid_control",
+    "control",
+)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One port a server; all on loopback."""
+
+    functions: int
+    functions_control: int
+    snowflake: int
+    snowflake_control: int
+    service_bus: int
+    service_bus_http: int
+    service_bus_control: int
+    azure_ml: int
+    azure_ml_control: int
+    event_grid: int
+    event_grid_control: int
+    control: int
+
+    @classmethod
+    def choose(cls, base: int | None) -> "Ports":
+        """Free ones, or `base` and those after it."""
+        if base is None:
+            return cls(*[free_port() for _ in _PORTS])
+        return cls(*range(base, base + len(_PORTS)))
+
+
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def service_bus_connection(ports: Ports) -> str:
+    return (
+        f"Endpoint=sb://127.0.0.1:{ports.service_bus};SharedAccessKeyName=RootManageSharedAccessKey;"
+        f"SharedAccessKey={SAS_KEY};UseDevelopmentEmulator=true;"
+    )
+
+
+def snowflake_arguments(ports: Ports) -> dict[str, Any]:
+    """For snowflake.connector.connect."""
+    return {
+        "account": "laptop",
+        "user": "you",
+        "password": "not checked",
+        "host": "127.0.0.1",
+        "port": ports.snowflake,
+        "protocol": "http",
+        "database": DATABASE,
+        "schema": SCHEMA,
+        "enable_server_session_keep_alive_auto_detection": False,
+    }
+
+
+def endpoints(ports: Ports) -> dict[str, Any]:
+    """What a program needs to use the stack."""
+    return {
+        "functions": {"base_url": url(ports.functions), "key": FUNCTION_KEY},
+        "snowflake": snowflake_arguments(ports),
+        "service_bus": {"connection_string": service_bus_connection(ports), "http_url": url(ports.service_bus_http)},
+        "azure_ml": {
+            "base_url": url(ports.azure_ml),
+            "subscription_id": SUBSCRIPTION,
+            "resource_group": RESOURCE_GROUP,
+            "workspace": WORKSPACE,
+        },
+        "event_grid": {"topic_endpoint": f"{url(ports.event_grid)}/topics/custom/api/events", "key": TOPIC_KEY},
+        "control": {"base_url": url(ports.control)},
+    }
+
+
+def app_settings(ports: Ports) -> dict[str, str]:
+    """The app's ordinary settings, as an operator would write them."""
+    return {
+        "BRIDGE_NAME": "laptop",
+        "ServiceBusConnection": service_bus_connection(ports),
+        **QUEUES,
+        "AML_SUBSCRIPTION_ID": SUBSCRIPTION,
+        "AML_RESOURCE_GROUP": RESOURCE_GROUP,
+        "AML_WORKSPACE": WORKSPACE,
+        "AML_ENDPOINT": url(ports.azure_ml),
+        "SNOWFLAKE_ACCOUNT": "laptop",
+        "SNOWFLAKE_USER": "ML_BRIDGE_APP",
+        "SNOWFLAKE_PASSWORD": "not checked",
+        "SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE",
+        "SNOWFLAKE_HOST": "127.0.0.1",
+        "SNOWFLAKE_PORT": str(ports.snowflake),
+        "SNOWFLAKE_PROTOCOL": "http",
+        "SNOWFLAKE_DATABASE": DATABASE,
+        "SNOWFLAKE_SCHEMA": SCHEMA,
+        "PIPELINES_FILE": str(ROOT / "pipelines.yaml"),
+        "RULES_FILE": str(ROOT / "rules.yaml"),
+        "SWEEP_SCHEDULE": "0 0 3 * * *",
+        "RECORD_WINDOW_SECONDS": "1",
+        # On a laptop a second is long enough to wait for a fuller batch.
+        "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:01",
+    }
+
+
+def host_keys() -> dict[str, str]:
+    """Keys of the laptop's Functions host; Azure makes its own."""
+    return {
+        "LOCAL_FUNCTION_KEY": FUNCTION_KEY,
+        "LOCAL_MASTER_KEY": MASTER_KEY,
+        "LOCAL_SYSTEM_KEY": SYSTEM_KEY,
+    }
+
+
+def service_bus_config() -> dict[str, Any]:
+    """Queues as in Azure: see infra and docs/architecture.md for the reasons of each number."""
+
+    def queue(name: str, lock: str, *, detects_duplicates: bool) -> dict[str, Any]:
+        return {
+            "Name": name,
+            "Properties": {
+                "LockDuration": lock,
+                "MaxDeliveryCount": 10,
+                "RequiresDuplicateDetection": detects_duplicates,
+                "DuplicateDetectionHistoryTimeWindow": "PT10M",
+                "DefaultMessageTimeToLive": "P14D",
+                "DeadLetteringOnMessageExpiration": True,
+                "RequiresSession": False,
+            },
+        }
+
+    queues = [
+        queue("run-commands", "PT1M", detects_duplicates=False),
+        queue("run-control", "PT1M", detects_duplicates=True),
+        queue("run-events", "PT5M", detects_duplicates=False),
+        queue("inbound-events", "PT1M", detects_duplicates=False),
+    ]
+    return {"UserConfig": {"Namespaces": [{"Name": "laptop", "Queues": queues}]}}
+
+
+def event_grid_config() -> dict[str, Any]:
+    """Three topics, each with its door, all delivered to one queue."""
+    doors = ("workspace", "snowflake", "custom")
+    return {"topics": {door: {"key": TOPIC_KEY, "door": door, "queue": "inbound-events"} for door in doors}}
+
+
+COMPONENTS = Path(__file__).with_name("components.json")

@@ -1,0 +1,128 @@
+"""Child processes of the laptop stack: started, awaited, killed and ended, and never left behind."""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from socket import socket
+
+ROOT = Path(__file__).parents[2]
+#: The emulators' interpreter: a second environment, because fakesnow wants another connector than the app.
+EMULATOR_PYTHON = ROOT / ".venv-local" / "bin" / "python"
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+class ChildProcess:
+    """One server process that ends when its standard input closes, so it cannot outlive its parent."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], health_url: str, environment: Mapping[str, str], log_file: Path | None
+    ) -> None:
+        self.name = name
+        self._command = list(command)
+        self._health_url = health_url
+        self._environment = dict(environment)
+        self._log_file = log_file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        output = self._log_file.open("ab") if self._log_file else None
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=output or subprocess.DEVNULL,
+                stderr=output or subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C goes to the parent only, which ends its children in order
+            )
+        finally:
+            if output:
+                output.close()
+
+    def wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_healthy():
+            if not self.is_running:
+                raise RuntimeError(f"{self.name} ended while starting; its log: {self._log_file or 'not kept'}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start within {START_SECONDS:.0f} s; log: {self._log_file}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End at once, as a crash would (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._reap()
+
+    def stop(self) -> None:
+        """End in order (SIGTERM), or by force when that takes too long."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._reap()
+
+    def _reap(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            if self._process.stdin:
+                self._process.stdin.close()
+            self._process = None
+
+    def _is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._health_url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def emulator(module: str, port: int, control_port: int, *arguments: str, log_file: Path | None = None) -> ChildProcess:
+    """The process of one emulator: `python -m bridge.local.{module} --port … --control-port … --with-parent`."""
+    command = [
+        str(EMULATOR_PYTHON),
+        "-m",
+        f"bridge.local.{module}",
+        "--port",
+        str(port),
+        "--control-port",
+        str(control_port),
+        "--with-parent",
+        *arguments,
+    ]
+    return ChildProcess(module, command, f"http://127.0.0.1:{control_port}/health", minimal_environment(), log_file)
+
+
+def app_python() -> str:
+    """The interpreter of the app and of the Functions host: the one that runs this."""
+    return sys.executable
+
+
+def minimal_environment() -> dict[str, str]:
+    """Only what a process needs to run: no credential of the developer's reaches an emulator."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,70 @@
+"""HTTP servers on loopback that can go away and come back, and the life of an emulator's process."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process: two servers in one process would fight for them."""
+        yield
+
+
+class HttpListener:
+    """One ASGI app on one loopback port; while it is down, connections are refused."""
+
+    def __init__(self, app: Any, port: int) -> None:
+        self._app = app
+        self._port = port
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def listen(self, up: bool) -> None:
+        await (self.up() if up else self.down())
+
+    async def up(self) -> None:
+        if self._task is not None:
+            return
+        config = uvicorn.Config(
+            self._app, host="127.0.0.1", port=self._port, log_level="warning", access_log=False, lifespan="off"
+        )
+        self._server = _Server(config)
+        self._task = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            if self._task.done():
+                raise RuntimeError(f"port {self._port} could not be opened")
+            await asyncio.sleep(0.01)
+
+    async def down(self) -> None:
+        if self._server is None or self._task is None:
+            return
+        self._server.should_exit = self._server.force_exit = True
+        await self._task
+        self._server = self._task = None
+
+
+async def until_stopped(*, with_parent: bool) -> None:
+    """Wait for SIGTERM or SIGINT or, with a parent, for the end of standard input, which is the end of the parent."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if with_parent:
+        threading.Thread(target=_watch_parent, args=(loop, stopped), daemon=True).start()
+    await stopped.wait()
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(stopped.set)

@@ -1,0 +1,162 @@
+"""The whole laptop stack: started in order, ready when it is entered, gone when it is left."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bridge.local import endpoints
+from bridge.local.endpoints import Ports, url
+from bridge.local.processes import ROOT, ChildProcess, app_python, emulator, minimal_environment
+from bridge.local.sql_scripts import apply_ledger
+
+HOST = "functions"
+
+
+@dataclass
+class Stack:
+    """A running stack, and the means to disturb it."""
+
+    ports: Ports
+    directory: Path
+    settings: dict[str, str]
+    processes: dict[str, ChildProcess] = field(default_factory=dict)
+
+    @property
+    def endpoints(self) -> dict[str, Any]:
+        return endpoints.endpoints(self.ports)
+
+    def control(self, service: str) -> httpx.Client:
+        """A client for the control surface of one service; close it after use."""
+        return httpx.Client(base_url=self.control_url(service), timeout=30, trust_env=False)
+
+    def control_url(self, service: str) -> str:
+        return url(getattr(self.ports, f"{service}_control"))
+
+    def call(self, service: str, method: str, path: str, body: Any = None) -> Any:
+        """One call to a service's control surface; the JSON answer, None when there is none."""
+        with self.control(service) as client:
+            answer = client.request(method, path, json=body)
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+
+    def plan_fault(self, service: str, kind: str, **plan: Any) -> str:
+        """Plan a fault; its id is for `fault`."""
+        return str(self.call(service, "POST", "/faults", {"kind": kind, **plan})["id"])
+
+    def fault(self, service: str, fault_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.call(service, "GET", f"/faults/{fault_id}")
+        return found
+
+    def outage(self, service: str, *, down: bool) -> None:
+        """Take a service away, connections refused, or give it back with its state."""
+        self.call(service, "POST", "/outage", {"down": down})
+
+    def advance(self, seconds: float) -> None:
+        """Make everything that waits in the emulators and every timer due this much sooner."""
+        for service in self.services():
+            self.call(service, "POST", "/clock", {"advance_seconds": seconds})
+
+    def reset(self) -> None:
+        """Empty everything, as after a fresh start."""
+        for service in self.services():
+            self.call(service, "POST", "/reset", {})
+
+    def services(self) -> list[str]:
+        """Those whose processes run, the Functions host last."""
+        return [name for name, process in self.processes.items() if process.is_running]
+
+    def start_host(self) -> None:
+        """Start the Functions host, or start it again after it was killed."""
+        self.processes[HOST] = self._host()
+        self.processes[HOST].start()
+        self.processes[HOST].wait_until_healthy()
+
+    def start_emulators(self) -> None:
+        for name, process in self._emulators().items():
+            self.processes[name] = process
+            process.start()
+        for process in self.processes.values():
+            process.wait_until_healthy()
+
+    def stop(self) -> None:
+        """End every process, the Functions host first, so that it can hand back what it holds."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+    def _emulators(self) -> dict[str, ChildProcess]:
+        ports = self.ports
+        queues = self._file("service_bus.json", endpoints.service_bus_config())
+        topics = self._file("event_grid.json", endpoints.event_grid_config())
+        return {
+            "service_bus": emulator(
+                "servicebus", ports.service_bus, ports.service_bus_control,
+                "--http-port", str(ports.service_bus_http), "--config", queues, "--key", endpoints.SAS_KEY,
+                log_file=self._log("service_bus"),
+            ),
+            "event_grid": emulator(
+                "eventgrid", ports.event_grid, ports.event_grid_control,
+                "--config", topics, "--service-bus-url", url(ports.service_bus_http),
+                "--service-bus-key", endpoints.SAS_KEY,
+                log_file=self._log("event_grid"),
+            ),
+            "azure_ml": emulator(
+                "aml", ports.azure_ml, ports.azure_ml_control,
+                "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
+                log_file=self._log("azure_ml"),
+            ),
+            "snowflake": emulator(
+                "snowflake", ports.snowflake, ports.snowflake_control, log_file=self._log("snowflake")
+            ),
+        }  # fmt: skip
+
+    def _host(self) -> ChildProcess:
+        ports = self.ports
+        command = [
+            app_python(), "-m", "bridge.local.host", str(ROOT),
+            "--port", str(ports.functions), "--control-port", str(ports.functions_control), "--with-parent",
+        ]  # fmt: skip
+        environment = minimal_environment() | self.settings | endpoints.host_keys()
+        return ChildProcess(HOST, command, f"{url(ports.functions)}/admin/host/status", environment, self._log(HOST))
+
+    def _file(self, name: str, content: Any) -> str:
+        path = self.directory / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return str(path)
+
+    def _log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+
+@contextmanager
+def local_stack(
+    *, port_base: int | None = None, host: bool = True, settings: dict[str, str] | None = None
+) -> Iterator[Stack]:
+    """A stack that is ready: queues, topics and components exist, the ledger's tables are made, the app listens."""
+    ports = Ports.choose(port_base)
+    with ExitStack() as cleanup:
+        directory = Path(tempfile.mkdtemp(prefix="aml-bridge-"))
+        cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack = Stack(ports, directory, endpoints.app_settings(ports) | (settings or {}))
+        cleanup.callback(stack.stop)
+        stack.start_emulators()
+        stack.call(
+            "snowflake",
+            "POST",
+            "/url-map",
+            {
+                "from": endpoints.API_URL,
+                "to": f"{url(ports.functions)}/api",
+                "headers": {"x-functions-key": endpoints.FUNCTION_KEY},
+            },
+        )
+        apply_ledger(endpoints.snowflake_arguments(ports))
+        if host:
+            stack.start_host()
+        yield stack
