@@ -89,6 +89,10 @@ class AmlJobs:
                 return
             url, params = following, {}
 
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        self._transport.close()
+
     @cached_property
     def _transport(self) -> Any:
         return pooled_transport(self._endpoint)

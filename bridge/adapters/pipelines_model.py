@@ -1,17 +1,199 @@
-"""What may stand in pipelines.yaml, as models: they check the file and are its JSON Schema for editors."""
+"""What may stand in pipelines.yaml, as models: they check the file, and they are its JSON Schema for editors."""
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, WithJsonSchema
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from bridge.adapters.pipelines_inputs import Finding, read_input
-from bridge.domain.pipelines import MAX_INPUTS, Allow, InputSpec, InputType, Pipeline, closest
+from bridge.adapters.pipelines_inputs import Entry, InputEntry, read_input
+from bridge.domain.pipelines import MAX_INPUTS, Allow, Pipeline, closest, shown
 
 MAX_TIMEOUT = timedelta(days=30)
-_DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?", re.ASCII)
+PIPELINE_NAME = "^[a-z][a-z0-9-]{0,62}$"
+INPUT_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,254}$"
+AZURE_NAME = "^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
+#: What the patterns above say, for people.
+WORDS = {
+    PIPELINE_NAME: "use lower-case letters, digits and hyphens, at most 63, a letter first",
+    INPUT_NAME: "use letters, digits and underscores, no digit first",
+    AZURE_NAME: "use letters, digits, hyphens and underscores, a letter or digit first",
+}
+
+_COMPONENT = re.compile(r"azureml:[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,29}", re.ASCII)
+_DURATION = re.compile(r"(?=.)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?", re.ASCII)
+_ISO_DURATION = re.compile(r"P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?)?", re.ASCII)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _pinned(component: str) -> str:
+    name = component.removeprefix("azureml:").partition(":")[0].partition("@")[0] or "NAME"
+    if component.startswith("azureml://"):
+        raise ValueError("components of a registry are not supported yet: register it in the workspace, azureml:NAME:1")
+    if "@" in component or component.endswith(":latest"):
+        raise ValueError(f'"latest" moves, and a repeated request would run something else: pin it, azureml:{name}:1')
+    if re.fullmatch(r"(azureml:)?[^:]+", component):
+        raise ValueError(f"{shown(component)} has no version: pin one, azureml:{name}:1")
+    if not _COMPONENT.fullmatch(component):
+        fixed = f"azureml:{component}" if _COMPONENT.fullmatch(f"azureml:{component}") else "azureml:NAME:VERSION"
+        raise ValueError(f"is {shown(component)}: write {fixed}")
+    return component
+
+
+def _duration(value: Any) -> timedelta:
+    found = (_DURATION.fullmatch(value) or _ISO_DURATION.fullmatch(value)) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f'is {shown(value)}: write days, hours, minutes such as 2d, 6h, 1h30m, or ISO 8601, "PT6H"')
+    days, hours, minutes = (int(part or 0) for part in found.groups())
+    duration = timedelta(days=days, hours=hours, minutes=minutes)
+    if not timedelta(minutes=1) <= duration <= MAX_TIMEOUT:
+        raise ValueError(f"is {shown(value)}: Azure ML ends a job after 30 days; give from 1m to {MAX_TIMEOUT.days}d")
+    return duration
+
+
+def _allowed_workspace(name: str, info: ValidationInfo) -> str:
+    known: Collection[str] | None = info.context
+    if known is not None and name not in known:
+        near = closest(name, known)
+        hint = (
+            f"did you mean {near}?"
+            if near
+            else f"use one of {', '.join(sorted(known))}, or add it to ALLOWED_WORKSPACES"
+        )
+        raise ValueError(f"{shown(name)} is not among the allowed workspaces: {hint}")
+    return name
+
+
+def _one_line(text: str) -> str:
+    if found := _CONTROL.search(text):
+        raise ValueError(f"has the control character U+{ord(found[0]):04X}: remove it")
+    return text
+
+
+def _free_tag(name: str) -> str:
+    if name.lower().startswith("bridge"):
+        raise ValueError("begins with bridge, which the bridge's own tags do: use another name")
+    return name
+
+
+def _principal(entry: str) -> str:
+    if re.search(r"[?\[\]]", entry):
+        raise ValueError(f"is {shown(entry)}: only * is a wildcard here")
+    return entry
+
+
+def _version(value: int) -> int:
+    if value != 1:
+        raise ValueError(f"is {value}: this version of the bridge reads 1")
+    return value
+
+
+AzureName = Annotated[str, Field(pattern=AZURE_NAME)]
+Workspace = Annotated[AzureName, AfterValidator(_allowed_workspace)]
+Principal = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line), AfterValidator(_principal)]
+Role = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
+TagName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line), AfterValidator(_free_tag)]
+TagValue = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(?=.)(\d+d)?(\d+h)?(\d+m)?$|^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?)?$"}
+    ),
+]
+Component = Annotated[
+    str, AfterValidator(_pinned), WithJsonSchema({"type": "string", "pattern": f"^{_COMPONENT.pattern}$"})
+]
+
+
+_PRINCIPALS = (
+    'Such as key, an app id, "event:custom" or "queue:run-commands"; * stands for any text. '
+    "Events and queues are allowed only by an entry that begins with event: or queue:."
+)
+_ROLES = "Snowflake roles as CURRENT_ROLE spells them: upper case, unless they were created in quotes."
+
+
+class TargetEntry(Entry):
+    """What a run starts."""
+
+    kind: Annotated[Literal["aml_pipeline"], Field(description="An Azure ML pipeline job made from a component.")]
+    component: Annotated[
+        Component, Field(description="The registered component with its version, azureml:NAME:VERSION.")
+    ]
+    workspace: Annotated[Workspace | None, Field(description="Where it runs, if not in the app's own workspace.")] = (
+        None
+    )
+    compute: Annotated[AzureName | None, Field(description="Default compute of the steps, if not the component's.")] = (
+        None
+    )
+
+
+class AllowEntry(Entry):
+    """Who may run the pipeline: everyone named by a principal or a role."""
+
+    principals: Annotated[list[Principal], Field(default_factory=list, max_length=200, description=_PRINCIPALS)]
+    roles: Annotated[list[Role], Field(default_factory=list, max_length=200, description=_ROLES)]
+
+    @model_validator(mode="after")
+    def _names_someone(self) -> Self:
+        if not self.principals and not self.roles:
+            raise ValueError("names nobody: add principals or roles, or leave allow out to let every HTTP caller in")
+        return self
+
+
+class PipelineEntry(Entry):
+    """A pipeline that may be run."""
+
+    description: Annotated[str, Field(max_length=5000, description="For the people who call it.")] = ""
+    target: Annotated[TargetEntry, Field(description="What a run starts: kind and component.")]
+    experiment: Annotated[AzureName | None, Field(description="Azure ML experiment; usually the pipeline's name.")] = (
+        None
+    )
+    timeout: Annotated[
+        Duration | None, Field(description="A run that takes longer is canceled: 90m, 6h, 2d, 1h30m or PT6H.")
+    ] = None
+    max_active_runs: Annotated[
+        int | None, Field(ge=1, le=10_000, description="Further runs wait while so many are active.")
+    ] = None
+    tags: Annotated[
+        dict[TagName, TagValue], Field(default_factory=dict, max_length=20, description="Tags of each job.")
+    ]
+    allow: Annotated[
+        AllowEntry | None, Field(description="Who may run it; without it, every caller of an HTTP door.")
+    ] = None
+    inputs: Annotated[
+        dict[Annotated[str, Field(pattern=INPUT_NAME)], InputEntry],
+        Field(
+            default_factory=dict, max_length=MAX_INPUTS, description="What callers may give, by the component's names."
+        ),
+    ]
+
+    def pipeline(self, name: str) -> Pipeline:
+        """For the domain."""
+        allow = self.allow
+        return Pipeline(
+            name=name,
+            description=self.description,
+            workspace=self.target.workspace,
+            component=self.target.component,
+            experiment=self.experiment or name,
+            compute=self.target.compute,
+            inputs={key: read_input(key, entry)[0] for key, entry in self.inputs.items()},
+            tags=self.tags,
+            timeout=self.timeout,
+            allow=Allow(principals=frozenset(allow.principals), roles=frozenset(allow.roles)) if allow else None,
+            max_active_runs=self.max_active_runs,
+        )
+
+
+class FileEntry(Entry):
+    """The pipelines that the bridge may run."""
+
+    version: Annotated[
+        int, AfterValidator(_version), WithJsonSchema({"const": 1}), Field(description="Of this format.")
+    ]
+    pipelines: Annotated[
+        dict[Annotated[str, Field(pattern=PIPELINE_NAME)], PipelineEntry],
+        Field(min_length=1, max_length=1000, description="By name, as callers give it."),
+    ]

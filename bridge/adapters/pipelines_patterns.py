@@ -41,7 +41,9 @@ def pattern_problem(pattern: str) -> str | None:
     if _VERBOSE.search(pattern):
         return "uses the flag x, whose spaces and comments hide mistakes: leave it out"
     if group := _explosive_group(pattern):
-        return f'may take for ever to match, because "{group}" is repeated and can go several ways: write its group as (?>…)'
+        return (
+            f'may take for ever to match, because "{group}" repeats a group that can go several ways: write it as (?>…)'
+        )
     return None
 
 

@@ -21,7 +21,8 @@ from bridge.settings import SnowflakeSettings
 log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
 LOGIN_SECONDS = 20
-NETWORK_SECONDS = 60
+REQUEST_SECONDS = 60
+QUERY_SECONDS = 90
 #: Characters of one JSON bind; Snowflake parses up to 16 MB.
 BIND_LIMIT = 4_000_000
 #: Session is gone, session token expired, connection closed.
@@ -85,7 +86,7 @@ class SnowflakeLedger:
         if self._connection is None:
             self._connection = _connect(self._settings)
         with self._connection.cursor() as cursor:
-            cursor.execute(STATEMENTS[name], tuple(binds), timeout=NETWORK_SECONDS)
+            cursor.execute(STATEMENTS[name], tuple(binds), timeout=QUERY_SECONDS)
             if name.startswith("insert_"):
                 return []
             names = [str(column[0]) for column in cursor.description]
@@ -129,7 +130,8 @@ def _connect(settings: SnowflakeSettings) -> Any:
         **connection_arguments(settings),
         paramstyle="qmark",
         login_timeout=LOGIN_SECONDS,
-        network_timeout=NETWORK_SECONDS,
+        request_timeout=REQUEST_SECONDS,
+        query_timeout=QUERY_SECONDS,
         client_session_keep_alive=False,
         enable_server_session_keep_alive_auto_detection=False,
         session_parameters={"QUERY_TAG": "aml-bridge", "TIMEZONE": "UTC"},

@@ -1,0 +1,67 @@
+"""Start the emulator: `python -m bridge.local.aml --port P --control-port C`."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from bridge.local.aml.clock import Clock
+from bridge.local.aml.control_routes import control_routes
+from bridge.local.aml.routes import arm_app
+from bridge.local.aml.state import AmlEmulator, Options
+from bridge.local.control import control_app
+from bridge.local.serving import HttpListener, until_stopped
+
+#: How long a due status may wait to be entered when nobody asks.
+_TICK_SECONDS = 0.02
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bridge.local.aml", description="Azure Machine Learning, emulated")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--control-port", type=int, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    parser.add_argument("--event-sink", metavar="URL", help="where run events are posted")
+    parser.add_argument("--seed", type=Path, metavar="FILE", help='{"components": [{name, version, inputs, ...}]}')
+    parser.add_argument("--time-scale", type=float, default=1.0, help="multiplies the time that jobs take")
+    parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every request")
+    parser.add_argument("--page-size", type=int, default=50, help="jobs on a page of the list")
+    parser.add_argument("--limits", action="store_true", help="answer 429 as the documented limits say")
+    parser.add_argument("--missing-component-status", type=int, choices=(400, 404), default=400)
+    return parser.parse_args()
+
+
+async def _tick(emulator: AmlEmulator) -> None:
+    while True:
+        emulator.settle()
+        await asyncio.sleep(_TICK_SECONDS)
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    options = Options(
+        time_scale=arguments.time_scale,
+        latency_ms=arguments.latency_ms,
+        has_limits=arguments.limits,
+        page_size=arguments.page_size,
+        event_sink=arguments.event_sink,
+        seed_file=arguments.seed,
+        missing_component_status=arguments.missing_component_status,
+    )
+    emulator = AmlEmulator(options, Clock())
+    service = HttpListener(arm_app(emulator), arguments.port)
+    control = HttpListener(control_app(emulator, service.listen, control_routes(emulator)), arguments.control_port)
+    await service.up()
+    await control.up()
+    print(f"aml on http://127.0.0.1:{arguments.port}, control on http://127.0.0.1:{arguments.control_port}", flush=True)
+    try:
+        async with asyncio.TaskGroup() as background:
+            tasks = [background.create_task(_tick(emulator)), background.create_task(emulator.publisher.run())]
+            await until_stopped(with_parent=arguments.with_parent)
+            for task in tasks:
+                task.cancel()
+    finally:
+        await service.down()
+        await control.down()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(_arguments()))

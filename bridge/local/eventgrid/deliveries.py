@@ -1,0 +1,132 @@
+"""What is under way to the subscribers: when each attempt is due, and how a delivery ends."""
+
+import itertools
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.local.eventgrid.clock import Clock, utc_text
+from bridge.local.eventgrid.publishing import Event
+from bridge.local.eventgrid.topics import Topic
+from bridge.local.faults import FaultPlan
+
+#: Seconds to wait after the first, second, … failed attempt; the last goes on.
+RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200)
+_COUNTS = ("accepted", "delivered", "dropped", "dead")
+
+
+@dataclass
+class Delivery:
+    """One event on its way to the subscriber of its topic."""
+
+    topic: Topic
+    event: Event
+    number: int
+    due: float
+    expires: float
+    published_at: str = field(default_factory=utc_text)
+    #: The same in every attempt, and for a duplicate: Service Bus could find it by duplicate detection.
+    system_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    attempts: int = 0
+    last_attempt_at: str | None = None
+    #: Held back until another event of the topic has been delivered.
+    is_held: bool = False
+
+
+class EventGridEmulator:
+    """All state of the emulator; used from one event loop only."""
+
+    def __init__(self, topics: dict[str, Topic], clock: Clock) -> None:
+        self.topics = topics
+        self.clock = clock
+        self.faults = FaultPlan()
+        self._numbers = itertools.count()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is under way and what was counted; keep the topics."""
+        self._pending: dict[int, Delivery] = {}
+        self.dead_letters: list[dict[str, Any]] = []
+        self._counts = {topic.door: dict.fromkeys(_COUNTS, 0) for topic in self.topics.values()}
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By door. Accepted are events; delivered are sends, so a duplicate counts there twice."""
+        pending = [delivery.topic.door for delivery in self._pending.values()]
+        return {door: {**counts, "pending": pending.count(door)} for door, counts in self._counts.items()}
+
+    def accept(self, topic: Topic, events: Sequence[Event]) -> None:
+        """Take the responsibility for these events; faults strike here, one at most for each event."""
+        for event in events:
+            self._counts[topic.door]["accepted"] += 1
+            fault = self.faults.strike(
+                "drop", "duplicate", "reorder", "delay", event_type=event.type, subject=event.subject, door=topic.door
+            )
+            kind = fault.kind if fault else None
+            if kind == "drop":
+                self._counts[topic.door]["dropped"] += 1
+                continue
+            delivery = self._begin(topic, event)
+            if fault and kind == "delay":
+                delivery.due += float(fault.params["seconds"])
+            delivery.is_held = kind == "reorder"
+            if kind == "duplicate":
+                self._begin(topic, event).system_id = delivery.system_id
+
+    def _begin(self, topic: Topic, event: Event) -> Delivery:
+        now = self.clock.now()
+        delivery = Delivery(topic, event, next(self._numbers), due=now, expires=now + topic.ttl_minutes * 60)
+        self._pending[delivery.number] = delivery
+        return delivery
+
+    def next_due(self, topic: Topic) -> Delivery | None:
+        """The delivery of this topic whose turn it is now; one that expired while waiting becomes a dead letter."""
+        now = self.clock.now()
+        waiting = (each for each in self._pending.values() if each.topic is topic and not each.is_held)
+        due = sorted((each for each in waiting if each.due <= now), key=lambda each: (each.due, each.number))
+        for delivery in due:
+            if delivery.expires > now:
+                return delivery
+            self._bury(delivery, "TimeToLiveExceeded", "TimedOut")
+        return None
+
+    def delivered(self, delivery: Delivery) -> None:
+        if self._pending.pop(delivery.number, None) is None:
+            return  # forgotten by a reset meanwhile
+        self._counts[delivery.topic.door]["delivered"] += 1
+        for other in self._pending.values():
+            if other.topic is delivery.topic:
+                other.is_held = False
+
+    def failed(self, delivery: Delivery, outcome: str, *, is_final: bool) -> None:
+        """Plan the next attempt, unless there is none."""
+        if delivery.number not in self._pending:
+            return
+        delivery.attempts += 1
+        delivery.last_attempt_at = utc_text()
+        if is_final:
+            self._bury(delivery, "NotRetried", outcome)
+        elif delivery.attempts >= delivery.topic.max_attempts:
+            self._bury(delivery, "MaxDeliveryAttemptsExceeded", outcome)
+        else:
+            wait = RETRY_SECONDS[min(delivery.attempts, len(RETRY_SECONDS)) - 1]
+            delivery.due = min(self.clock.now() + wait, delivery.expires)
+
+    def _bury(self, delivery: Delivery, reason: str, outcome: str) -> None:
+        """Turn it into a dead letter, with the fields that the service adds to one."""
+        del self._pending[delivery.number]
+        self._counts[delivery.topic.door]["dead"] += 1
+        self.dead_letters.append(
+            {
+                "door": delivery.topic.door,
+                "event": delivery.event.body,
+                "deadLetterReason": reason,
+                "deliveryAttempts": delivery.attempts,
+                "lastDeliveryOutcome": outcome,
+                "publishTime": delivery.published_at,
+                "lastDeliveryAttemptTime": delivery.last_attempt_at,
+            }
+        )

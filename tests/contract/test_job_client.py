@@ -1,0 +1,257 @@
+"""What the services may expect of a JobClient, in memory and through azure-ai-ml on the emulator alike."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from bridge.adapters.azureml import AmlJobs
+from bridge.adapters.credential import app_credential
+from bridge.adapters.memory import MemoryClock, MemoryJobs
+from bridge.domain.errors import JobExists, ServiceUnavailable, SubmissionRejected, Throttled
+from bridge.domain.jobs import JobDetails, JobRequest
+from bridge.local.endpoints import WORKSPACE
+from bridge.local.stack import Stack
+from bridge.ports import JobClient
+from bridge.settings import Settings
+
+COMPONENT = "azureml:churn_training:3"
+
+
+class Steering(Protocol):
+    """What a test does to the far side."""
+
+    def end(self, name: str, status: str, error: tuple[str, str] | None = None) -> None: ...
+    def throttle_submit(self, retry_after: timedelta) -> None: ...
+    def lose_answer_of_submit(self) -> None: ...
+    def inputs(self, name: str) -> dict[str, str]: ...
+
+
+@dataclass
+class MemorySteering:
+    jobs: MemoryJobs
+    clock: MemoryClock
+
+    def end(self, name: str, status: str, error: tuple[str, str] | None = None) -> None:
+        code, message = error or (None, None)
+        job = self.jobs.jobs[name]
+        job.status = status.upper()
+        now = self.clock.now()
+        job.details = JobDetails(started_at=now, ended_at=now, error_code=code, error_message=message)
+
+    def throttle_submit(self, retry_after: timedelta) -> None:
+        self.jobs.failures.append(("submit", Throttled(retry_after=retry_after)))
+
+    def lose_answer_of_submit(self) -> None:
+        self.jobs.lost_answers.append(ServiceUnavailable())
+
+    def inputs(self, name: str) -> dict[str, str]:
+        return dict(self.jobs.jobs[name].request.inputs)
+
+
+@dataclass
+class EmulatorSteering:
+    stack: Stack
+
+    def end(self, name: str, status: str, error: tuple[str, str] | None = None) -> None:
+        body: dict[str, object] = {"status": status}
+        if error:
+            body["error"] = {"code": error[0], "message": error[1]}
+        self.stack.call("azure_ml", "POST", f"/jobs/{name}/status", {"status": "Running"})
+        self.stack.call("azure_ml", "POST", f"/jobs/{name}/status", body)
+
+    def throttle_submit(self, retry_after: timedelta) -> None:
+        params = {"status": 429, "retry_after": int(retry_after.total_seconds())}
+        self.stack.plan_fault("azure_ml", "status", match={"operation": "put_job"}, params=params)
+
+    def lose_answer_of_submit(self) -> None:
+        params = {"status": 500, "after_commit": True}
+        self.stack.plan_fault("azure_ml", "status", match={"operation": "put_job"}, params=params)
+
+    def inputs(self, name: str) -> dict[str, str]:
+        found: dict[str, str] = self.stack.call("azure_ml", "GET", f"/jobs/{name}")["inputs"]
+        return found
+
+
+Pair = tuple[JobClient, Steering]
+
+
+@pytest.fixture(params=["memory", "azure-ai-ml"])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    if request.param == "memory":
+        clock = MemoryClock(datetime.now(UTC))
+        jobs = MemoryJobs(clock)
+        jobs.components = frozenset({COMPONENT})
+        yield jobs, MemorySteering(jobs, clock)
+        return
+    stack: Stack = request.getfixturevalue("emulators")
+    settings: Settings = request.getfixturevalue("settings")
+    real = AmlJobs(
+        subscription_id=settings.subscription_id,
+        resource_group=settings.resource_group,
+        credential=app_credential("", settings.aml_endpoint),
+        endpoint=settings.aml_endpoint,
+    )
+    yield real, EmulatorSteering(stack)
+    real.close()
+
+
+def job_request(**change: object) -> JobRequest:
+    whole = JobRequest(
+        name="r-" + uuid.uuid4().hex.translate(str.maketrans("0189", "abcd"))[:26],
+        workspace=WORKSPACE,
+        component=COMPONENT,
+        experiment="churn",
+        display_name="churn",
+        inputs={
+            "as_of": "2026-11-01",
+            "rows": "0",
+            "learning_rate": "0.0",
+            "dry": "False",
+            "note": "",
+            "segment": "all",
+        },
+        tags={"bridge": "contract", "bridge_fingerprint": "f"},
+    )
+    return replace(whole, **change)  # type: ignore[arg-type]
+
+
+def test_a_submitted_job_can_be_found(pair: Pair) -> None:
+    jobs, _ = pair
+    request = job_request()
+
+    job = jobs.submit(request)
+
+    assert job.name == request.name
+    assert job.created_at is not None
+    assert abs(datetime.now(UTC) - job.created_at) < timedelta(minutes=5)
+    found = jobs.get(WORKSPACE, request.name)
+    assert found is not None
+    assert found.tags["bridge_fingerprint"] == "f"
+    assert str(found.studio_url).startswith("https://ml.azure.com/runs/")
+
+
+def test_zero_false_and_empty_inputs_arrive(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+
+    jobs.submit(request)
+
+    assert steering.inputs(request.name) == dict(request.inputs)
+
+
+def test_the_same_job_again_is_the_same_job(pair: Pair) -> None:
+    jobs, _ = pair
+    request = job_request()
+
+    first, second = jobs.submit(request), jobs.submit(request)
+
+    assert first.name == second.name
+    assert first.created_at == second.created_at
+
+
+def test_another_job_of_the_same_name_is_refused_and_changes_nothing(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+    jobs.submit(request)
+
+    with pytest.raises(JobExists):
+        jobs.submit(replace(request, inputs={**request.inputs, "rows": "1"}))
+
+    assert steering.inputs(request.name)["rows"] == "0"
+
+
+def test_a_component_that_does_not_exist_is_a_refusal(pair: Pair) -> None:
+    jobs, _ = pair
+
+    with pytest.raises(SubmissionRejected, match="not found|Not found"):
+        jobs.submit(job_request(component="azureml:no_such_thing:1"))
+
+
+def test_a_name_that_azure_ml_does_not_know_is_none(pair: Pair) -> None:
+    jobs, _ = pair
+    name = job_request().name
+
+    assert jobs.get(WORKSPACE, name) is None
+    assert jobs.details(WORKSPACE, name) == JobDetails()
+
+
+def test_throttling_says_how_long_to_wait_and_is_not_retried_inside(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+    steering.throttle_submit(timedelta(seconds=17))
+
+    with pytest.raises(Throttled) as caught:
+        jobs.submit(request)
+
+    assert caught.value.retry_after == timedelta(seconds=17) or isinstance(jobs, MemoryJobs)
+    assert jobs.get(WORKSPACE, request.name) is None
+
+
+def test_a_job_whose_answer_was_lost_exists(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+    steering.lose_answer_of_submit()
+
+    with pytest.raises(ServiceUnavailable):
+        jobs.submit(request)
+
+    assert jobs.get(WORKSPACE, request.name) is not None
+
+
+def test_times_and_error_come_from_the_run_history(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+    jobs.submit(request)
+    steering.end(request.name, "Failed", ("UserError", "the step failed"))
+
+    details = jobs.details(WORKSPACE, request.name)
+
+    job = jobs.get(WORKSPACE, request.name)
+    assert job is not None
+    assert job.status == "FAILED"
+    assert (details.error_code, details.error_message) == ("UserError", "the step failed")
+    assert details.started_at is not None
+    assert details.ended_at is not None
+    assert details.started_at <= details.ended_at
+
+
+def test_a_cancelled_job_says_so(pair: Pair) -> None:
+    jobs, _ = pair
+    request = job_request(tags={"bridge": "contract", "emulator.timeline": "hold"})
+    jobs.submit(request)
+
+    jobs.cancel(WORKSPACE, request.name)
+
+    job = jobs.get(WORKSPACE, request.name)
+    assert job is not None
+    assert job.status in {"CANCEL_REQUESTED", "CANCELED"}
+
+
+def test_jobs_are_listed_by_tag_newest_first(pair: Pair) -> None:
+    jobs, _ = pair
+    mark = uuid.uuid4().hex
+    names = []
+    for _ in range(3):
+        request = job_request(tags={"bridge": mark})
+        jobs.submit(request)
+        names.append(request.name)
+    jobs.submit(job_request(tags={"bridge": "someone else's"}))
+
+    since = datetime.now(UTC) - timedelta(days=1)
+    found = [job.name for job in jobs.tagged(WORKSPACE, f"bridge={mark}", since=since, pages=5)]
+
+    assert sorted(found) == sorted(names)
+
+
+def test_older_jobs_are_not_listed(pair: Pair) -> None:
+    jobs, _ = pair
+    mark = uuid.uuid4().hex
+    jobs.submit(job_request(tags={"bridge": mark}))
+
+    future = datetime.now(UTC) + timedelta(hours=1)
+
+    assert list(jobs.tagged(WORKSPACE, f"bridge={mark}", since=future, pages=5)) == []

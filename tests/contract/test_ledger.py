@@ -1,0 +1,278 @@
+"""What the services may expect of a Ledger, in memory and through the Snowflake connector on the emulator alike."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from bridge.adapters.memory import MemoryLedger
+from bridge.adapters.snowflake import SnowflakeLedger
+from bridge.domain import events
+from bridge.domain.commands import Origin, SubmitRun
+from bridge.domain.errors import RefusedData, RetryableError
+from bridge.domain.events import RunEvent
+from bridge.domain.records import AmlEvent, Records, dead_letter
+from bridge.domain.statuses import BridgeStatus, JobStatus, Note
+from bridge.local.stack import Stack
+from bridge.ports import Ledger, RunFilter
+from bridge.settings import Settings
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+#: Columns that both views show.
+SHOWN = (
+    "status", "pipeline", "attempt", "inputs", "outputs", "error_code", "error_message", "studio_url", "job_name",
+    "workspace", "component", "source", "principal", "fingerprint", "query_id", "query_batch_id", "row_number",
+    "batch_rows", "correlation_id", "trace_id", "rerun_of", "started_at", "ended_at",
+)  # fmt: skip
+
+
+@pytest.fixture(params=["memory", "snowflake"], scope="module")
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    settings: Settings = request.getfixturevalue("settings")
+    real = SnowflakeLedger(settings.snowflake)
+    yield real
+    real.close()
+
+
+def new_run() -> str:
+    return "r-" + uuid.uuid4().hex[:26]
+
+
+def command(run_id: str, **change: Any) -> SubmitRun:
+    whole: dict[str, Any] = {
+        "run_id": run_id,
+        "pipeline": "train",
+        "inputs": {"n": 1},
+        "fingerprint": "f",
+        "component": "azureml:c:1",
+        "workspace": "ws",
+        "origin": Origin(source="http", principal="key", correlation_id="c", query_batch_id=run_id, row_number=0),
+        "accepted_at": NOW,
+    }
+    return SubmitRun(**whole | change)
+
+
+def accepted(run_id: str, **change: Any) -> RunEvent:
+    wanted = command(run_id, **change)
+    return events.bridge_fact(run_id, BridgeStatus.ACCEPTED, 1, NOW, **events.request_columns(wanted))
+
+
+def test_a_run_is_unknown_until_something_is_written(ledger: Ledger) -> None:
+    assert ledger.run(new_run()) is None
+
+
+def test_a_run_is_folded_from_its_events(ledger: Ledger) -> None:
+    run_id = new_run()
+    done = events.job_fact(
+        run_id, JobStatus.COMPLETED, NOW + timedelta(minutes=2), started_at=NOW, ended_at=NOW, outputs={"model": "m:1"}
+    )
+    ledger.write(Records(run_events=(done, events.submitted(command(run_id), NOW, studio_url="u"), accepted(run_id))))
+
+    run = ledger.run(run_id)
+
+    assert run is not None
+    assert (run["status"], run["pipeline"], run["studio_url"]) == ("COMPLETED", "train", "u")
+    assert (run["inputs"], run["outputs"]) == ({"n": 1}, {"model": "m:1"})
+    assert datetime.fromisoformat(run["ended_at"]) == NOW
+
+
+def test_numbers_beyond_a_double_survive(ledger: Ledger) -> None:
+    run_id = new_run()
+    inputs = {"big": 12345678901234567890123456789012345678, "text": 'quote " \\ \n é 漢', "none": None, "zero": 0}
+    ledger.write(Records(run_events=(accepted(run_id, inputs=inputs),)))
+
+    run = ledger.run(run_id)
+
+    assert run is not None
+    assert run["inputs"] == inputs
+
+
+def test_a_decimal_keeps_its_value(ledger: Ledger) -> None:
+    run_id = new_run()
+    ledger.write(Records(run_events=(accepted(run_id, inputs={"rate": Decimal("0.1")}),)))
+
+    run = ledger.run(run_id)
+
+    assert run is not None
+    assert run["inputs"]["rate"] == Decimal("0.1")
+
+
+def test_history_shows_each_event_once_in_order(ledger: Ledger) -> None:
+    run_id = new_run()
+    first, second = accepted(run_id), events.job_fact(run_id, JobStatus.RUNNING, NOW + timedelta(seconds=5))
+    ledger.write(Records(run_events=(second, first)))
+    ledger.write(Records(run_events=(first,)))
+
+    history = ledger.events(run_id)
+
+    assert [event["status"] for event in history] == ["ACCEPTED", "RUNNING"]
+
+
+def test_runs_are_filtered_and_paged(ledger: Ledger) -> None:
+    runs = [new_run() for _ in range(3)]
+    pipeline = uuid.uuid4().hex
+    ledger.write(Records(run_events=tuple(accepted(run_id, pipeline=pipeline) for run_id in runs)))
+    ledger.write(Records(run_events=(events.job_fact(runs[0], JobStatus.RUNNING, NOW),)))
+
+    def found(**wanted: Any) -> set[str]:
+        return {row["run_id"] for row in ledger.runs(RunFilter(pipeline=pipeline, **wanted))}
+
+    assert found() == set(runs)
+    assert found(status="RUNNING") == {runs[0]}
+    assert found(query_batch_id=runs[1]) == {runs[1]}
+    assert len(found(limit=2)) == 2
+    assert len(found(limit=2, offset=2)) == 1
+
+
+def test_values_that_look_like_sql_are_values(ledger: Ledger) -> None:
+    nasty = "x'; DROP TABLE RUN_EVENTS; --"
+    ledger.write(Records(run_events=(accepted(new_run(), pipeline=nasty),)))
+
+    assert len(ledger.runs(RunFilter(pipeline=nasty))) == 1
+
+
+def test_only_ends_that_azure_ml_reported_count_as_ended(ledger: Ledger) -> None:
+    done, gave_up, running = new_run(), new_run(), new_run()
+    ledger.write(
+        Records(
+            run_events=(
+                events.job_fact(done, JobStatus.CANCELED, NOW),
+                events.bridge_fact(gave_up, BridgeStatus.FAILED, 1, NOW),
+                events.job_fact(running, JobStatus.RUNNING, NOW),
+            )
+        )
+    )
+
+    assert ledger.ended([done, gave_up, running, new_run()]) == {done}
+
+
+def test_every_kind_of_record_is_written(ledger: Ledger) -> None:
+    event = AmlEvent(id="e", event_type="t", subject="s", event_time=None, data={"a": [1]}, topic="t", door="custom")
+    letter = dead_letter(
+        queue="q", message_id="m", body="{", reason="POISON", description="d", run_id=None, at=NOW
+    )
+    run_id = new_run()
+
+    ledger.write(Records(run_events=(accepted(run_id),), aml_events=(event,), dead_letters=(letter,)))
+
+    assert ledger.run(run_id) is not None
+
+
+_bridge_facts = st.builds(
+    lambda status, attempt, second, error: (status, attempt, second, error),
+    st.sampled_from(BridgeStatus), st.integers(1, 2), st.integers(0, 50), st.sampled_from([None, "x"]),
+)  # fmt: skip
+_job_facts = st.builds(
+    lambda status, second, url: (status, second, url),
+    st.sampled_from(JobStatus), st.integers(0, 50), st.sampled_from([None, "u"]),
+)  # fmt: skip
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    bridge_facts=st.lists(_bridge_facts, max_size=4, unique_by=lambda fact: fact[:3]),
+    job_facts=st.lists(_job_facts, max_size=4, unique_by=lambda fact: fact[:2]),
+    note=st.booleans(),
+    data=st.data(),
+)
+def test_the_view_and_the_domain_fold_alike(
+    ledger: Ledger, bridge_facts: list[Any], job_facts: list[Any], *, note: bool, data: st.DataObject
+) -> None:
+    run_id = new_run()
+    history = [
+        events.bridge_fact(run_id, status, attempt, NOW + timedelta(seconds=second), error_message=error)
+        for status, attempt, second, error in bridge_facts
+    ]
+    history += [
+        events.job_fact(run_id, status, NOW + timedelta(seconds=second), studio_url=url)
+        for status, second, url in job_facts
+    ]
+    if note:
+        history.append(events.note(run_id, Note.CONFLICT, NOW, "1", {"message": "m"}))
+    if not history:
+        return
+    shuffled = data.draw(st.permutations(history + history[:1]))
+    half = len(shuffled) // 2
+    for part in (shuffled[:half], shuffled[half:]):
+        if part:
+            ledger.write(Records(run_events=tuple(part)))
+
+    run, folded = ledger.run(run_id), events.fold(history)
+
+    if folded is None:
+        assert run is None
+    else:
+        assert run is not None
+        assert {name: run[name] for name in SHOWN} == {name: folded[name] for name in SHOWN}
+
+
+def test_values_that_a_column_refuses_are_told_from_an_outage(ledger: Ledger) -> None:
+    if isinstance(ledger, MemoryLedger):
+        ledger.refused_runs = {"too bad"}
+        bad = accepted("too bad")
+    else:
+        bad = accepted(new_run(), origin=Origin(source="s", principal="p", correlation_id="c", row_number=10**30))
+
+    with pytest.raises(RefusedData):
+        ledger.write(Records(run_events=(bad,)))
+
+
+class TestOutages:
+    """Only the real one can be away."""
+
+    @pytest.fixture
+    def real(self, settings: Settings) -> Iterator[SnowflakeLedger]:
+        ledger = SnowflakeLedger(settings.snowflake)
+        yield ledger
+        ledger.close()
+
+    def test_a_refused_connection_is_worth_a_retry_and_then_works(
+        self, real: SnowflakeLedger, emulators: Stack
+    ) -> None:
+        emulators.outage("snowflake", down=True)
+        try:
+            with pytest.raises(RetryableError):
+                real.write(Records(run_events=(accepted(new_run()),)))
+        finally:
+            emulators.outage("snowflake", down=False)
+
+        run_id = new_run()
+        real.write(Records(run_events=(accepted(run_id),)))
+        assert real.run(run_id) is not None
+
+    def test_a_session_that_is_gone_is_made_again(self, real: SnowflakeLedger, emulators: Stack) -> None:
+        real.write(Records(run_events=(accepted(new_run()),)))
+        fault = emulators.plan_fault("snowflake", "session_gone", match={"verb": "INSERT"})
+        run_id = new_run()
+
+        real.write(Records(run_events=(accepted(run_id),)))
+
+        assert emulators.fault("snowflake", fault)["struck"] == 1
+        assert real.run(run_id) is not None
+
+    def test_a_missing_table_is_no_fault_of_the_data(self, real: SnowflakeLedger, emulators: Stack) -> None:
+        params = {"code": "002003", "sqlstate": "42S02", "message": "Object 'RUN_EVENTS' does not exist"}
+        fault = emulators.plan_fault("snowflake", "error", match={"verb": "INSERT"}, params=params)
+
+        with pytest.raises(RetryableError):
+            real.write(Records(run_events=(accepted(new_run()),)))
+
+        assert emulators.fault("snowflake", fault)["struck"] == 1
+
+    def test_a_thousand_rows_are_one_statement(self, real: SnowflakeLedger, emulators: Stack) -> None:
+        emulators.call("snowflake", "POST", "/reset", {})
+
+        real.write(Records(run_events=tuple(accepted(new_run()) for _ in range(1000))))
+
+        statements = emulators.call("snowflake", "GET", "/statements")
+        inserts = {key: count for key, count in statements["counts"].items() if key.startswith("INSERT")}
+        assert sum(inserts.values()) == 1, statements["counts"]

@@ -1,0 +1,54 @@
+"""Who may run a pipeline."""
+
+import pytest
+
+from bridge.domain.pipelines import Allow, Pipeline
+
+
+def allowed(allow: Allow | None, principal: str, *roles: str) -> bool:
+    pipeline = Pipeline(name="p", component="azureml:p:1", experiment="p", allow=allow)
+    return pipeline.allows(principal, frozenset(roles))
+
+
+def principals(*entries: str) -> Allow:
+    return Allow(principals=frozenset(entries))
+
+
+def test_without_allow_every_caller_of_an_http_door_may() -> None:
+    assert allowed(None, "key")
+    assert allowed(None, "00000000-0000-0000-0000-000000000001")
+
+
+@pytest.mark.parametrize("principal", ["event:custom", "queue:run-commands"])
+def test_without_allow_no_event_and_no_queue_may(principal: str) -> None:
+    assert not allowed(None, principal)
+
+
+def test_a_principal_is_allowed_by_its_name_or_a_wildcard() -> None:
+    assert allowed(principals("key"), "key")
+    assert allowed(principals("app-*"), "app-1")
+    assert allowed(principals("*-prod"), "app-prod")
+    assert not allowed(principals("key"), "Key")
+    assert not allowed(principals("app-*"), "my-app-1")
+    assert not allowed(Allow(), "key")
+
+
+@pytest.mark.parametrize("entry", ["*", "*custom", "*:custom", "ev*", "*event:custom", "queue:*", "key"])
+def test_an_event_is_not_allowed_by_an_entry_of_another_kind(entry: str) -> None:
+    assert not allowed(principals(entry), "event:custom")
+
+
+@pytest.mark.parametrize("entry", ["event:custom", "event:*", "event:cus*"])
+def test_an_event_is_allowed_by_an_entry_that_says_event(entry: str) -> None:
+    assert allowed(principals(entry), "event:custom")
+    assert not allowed(principals(entry), "queue:custom")
+
+
+def test_a_role_is_enough_for_those_who_signed_in_only() -> None:
+    allow = Allow(roles=frozenset({"ML_TEAM"}))
+
+    assert allowed(allow, "key", "PUBLIC", "ML_TEAM")
+    assert not allowed(allow, "key", "PUBLIC", "ml_team")
+    assert not allowed(allow, "key")
+    assert not allowed(allow, "event:custom", "ML_TEAM")
+    assert not allowed(allow, "queue:run-commands", "ML_TEAM")
