@@ -21,7 +21,13 @@ from bridge.ports import Bridge
 from bridge.settings import Settings
 
 #: They log a line for every link and every request.
-NOISY = ("azure", "azure.servicebus", "azure.core.pipeline.policies.http_logging_policy", "snowflake.connector")
+NOISY = (
+    "azure",
+    "azure.ai.ml",
+    "azure.servicebus",
+    "azure.core.pipeline.policies.http_logging_policy",
+    "snowflake.connector",
+)
 
 
 class App:
@@ -78,6 +84,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
             resource_group=settings.resource_group,
             credential=credential,
             endpoint=settings.aml_endpoint,
+            read_seconds=settings.aml_timeout_seconds,
         ),
         sender=ServiceBusQueues(
             connection_string=settings.service_bus.reveal(),
@@ -85,7 +92,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
             credential=credential,
             names=settings.queues,
         ),
-        ledger=SnowflakeLedger(settings.snowflake),
+        ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
         record_window=timedelta(seconds=settings.record_window_seconds),

@@ -51,7 +51,7 @@ class JobClient(Protocol):
         """Ask AML to cancel; returns before it is done."""
 
     def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterable[Job]:
-        """Jobs with this tag ("name" or "name=value"), newest first, back to `since`, in at most `pages` reads."""
+        """Jobs with a tag of this name, newest first, back to `since`, in at most `pages` reads."""
 
 
 Body = SubmitRun | CheckRun | CancelRun | Records

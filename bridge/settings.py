@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from bridge.domain.errors import ConfigurationError
 from bridge.ports import Queue
 
 APP_ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-T = TypeVar("T")
 
 
 class Secret:
@@ -48,6 +47,27 @@ class SnowflakeSettings:
     port: int
     protocol: str
 
+    def connection_arguments(self) -> dict[str, Any]:
+        """For `snowflake.connector.connect`: nothing that is not set."""
+        arguments: dict[str, Any] = {
+            "account": self.account,
+            "user": self.user,
+            "role": self.role,
+            "warehouse": self.warehouse,
+            "database": self.database,
+            "schema": self.schema,
+            "host": self.host,
+            "password": self.password.reveal(),
+            "private_key": self.private_key.reveal(),
+            "token": self.token.reveal(),
+            "authenticator": self.authenticator,
+        }
+        if self.authenticator == "WORKLOAD_IDENTITY":
+            arguments["workload_identity_provider"] = "AZURE"
+        if self.host:
+            arguments |= {"port": self.port, "protocol": self.protocol}
+        return {name: value for name, value in arguments.items() if value}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -62,6 +82,7 @@ class Settings:
     workspace: str
     allowed_workspaces: frozenset[str]
     aml_endpoint: str
+    aml_timeout_seconds: int
     client_id: str
     snowflake: SnowflakeSettings
     pipelines_file: Path
@@ -140,6 +161,7 @@ def _read(reader: _Reader) -> Settings:
         workspace=workspace,
         allowed_workspaces=frozenset({workspace} | others),
         aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
+        aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS", 30, least=1, most=45),
         client_id=reader.text("AZURE_CLIENT_ID", ""),
         snowflake=_snowflake(reader),
         pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),

@@ -7,13 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], within: float = 10.0) -> T:
-    """The first truthy value of `check`; after `within` seconds its last value fails the test."""
+def eventually(check: Callable[[], T | None], within: float = 10.0, *, what: Callable[[], str] | None = None) -> T:
+    """The first truthy value of `check`; without one after `within` seconds the test fails and tells `what`."""
     deadline = time.monotonic() + within
     while True:
         value = check()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"still {value!r} after {within:g} s: {getattr(check, '__doc__', None) or check}")
+            told = what() if what else f"still {value!r}"
+            raise AssertionError(f"{told} after {within:g} s")
         time.sleep(0.02)

@@ -20,17 +20,15 @@ MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
 
 
 class ArmClient:
-    """GET and POST with a token for one scope; no retries of its own, because the queue has them."""
+    """GET and POST as the app's identity; no retries of its own, because the queue has them."""
 
     def __init__(
         self,
         credential: "Callable[[], TokenCredential]",
         transport: "Callable[[], RequestsTransport]",
-        scope: str = MANAGEMENT_SCOPE,
     ) -> None:
         self._credential = credential
         self._transport = transport
-        self._scope = scope
         self._lock = threading.Lock()
         self._client: PipelineClient[Any, Any] | None = None
 
@@ -60,7 +58,10 @@ class ArmClient:
 
         with self._lock:
             if self._client is None:
-                policies = [UserAgentPolicy("aml-bridge"), BearerTokenCredentialPolicy(self._credential(), self._scope)]
+                policies = [
+                    UserAgentPolicy("aml-bridge"),
+                    BearerTokenCredentialPolicy(self._credential(), MANAGEMENT_SCOPE),
+                ]
                 self._client = PipelineClient(MANAGEMENT, policies=policies, transport=self._transport())
             return self._client
 

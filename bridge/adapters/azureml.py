@@ -1,14 +1,14 @@
 """Azure ML's jobs: submitted through azure-ai-ml, all else by plain calls, so that only executors load the SDK."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.arm import MANAGEMENT, ArmClient, translated
-from bridge.adapters.transport import pooled_transport
 from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, RetryableError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 #: The version that azure-ai-ml 1.35 uses for pipeline jobs.
 JOBS_API = {"api-version": "2024-01-01-preview"}
 WORKSPACE_API = {"api-version": "2024-10-01"}
-ML_SCOPE = "https://ml.azure.com/.default"
+HISTORY_API = {"api-version": "v1.0"}
+#: Stands for an empty text until the job is built; the SDK wants some value for each name.
+PLACEHOLDER = "-"
 
 
 class AmlJobs:
@@ -33,20 +35,19 @@ class AmlJobs:
         resource_group: str,
         credential: "Callable[[], TokenCredential]",
         endpoint: str = "",
+        read_seconds: int = 30,
     ) -> None:
         self._subscription_id = subscription_id
         self._resource_group = resource_group
         self._credential = credential
         self._endpoint = endpoint
+        self._read_seconds = read_seconds
         self._lock = threading.Lock()
         self._clients: dict[str, MLClient] = {}
         self._history_urls: dict[str, str] = {}
         self._arm = ArmClient(credential, lambda: self._transport)
-        self._history = ArmClient(credential, lambda: self._transport, ML_SCOPE)
 
     def submit(self, request: JobRequest) -> Job:
-        from azure.ai.ml.constants import AssetTypes  # noqa: F401 - loads the SDK outside of the error translation
-
         with _submission(request):
             created = self._ml_client(request.workspace).jobs.create_or_update(
                 _pipeline_job(request, self._workspace_path(request.workspace)), skip_validation=True
@@ -65,7 +66,7 @@ class AmlJobs:
         return _job(resource) if resource is not None else None
 
     def details(self, workspace: str, name: str) -> JobDetails:
-        run = self._history.get(f"{self._history_url(workspace)}/runs/{name}", {})
+        run = self._arm.get(f"{self._history_url(workspace)}/runs/{name}/details", HISTORY_API)
         return _details(run) if run is not None else JobDetails()
 
     def cancel(self, workspace: str, name: str) -> None:
@@ -95,7 +96,9 @@ class AmlJobs:
 
     @cached_property
     def _transport(self) -> Any:
-        return pooled_transport(self._endpoint)
+        from bridge.adapters.transport import pooled_transport  # it loads requests
+
+        return pooled_transport(self._endpoint, self._read_seconds)
 
     def _workspace_path(self, workspace: str) -> str:
         return (
@@ -112,16 +115,14 @@ class AmlJobs:
             resource = self._arm.get(self._workspace_url(workspace), WORKSPACE_API)
             if resource is None:
                 raise PermanentError(f"no workspace named {workspace}", code="NOT_FOUND")
-            services = self._history.get(resource["properties"]["discoveryUrl"], {}) or {}
+            services = self._arm.get(resource["properties"]["discoveryUrl"], {}) or {}
             self._history_urls[workspace] = f"{services['api']}/history/v1.0{self._workspace_path(workspace)}"
         return self._history_urls[workspace]
 
     def _ml_client(self, workspace: str) -> "MLClient":
-        from azure.ai.ml import MLClient
-
         with self._lock:
             if workspace not in self._clients:
-                self._clients[workspace] = MLClient(
+                self._clients[workspace] = _quiet_sdk().MLClient(
                     self._credential(),
                     self._subscription_id,
                     self._resource_group,
@@ -131,7 +132,23 @@ class AmlJobs:
                     show_progress=False,
                     enable_telemetry=False,
                 )
+                logger = logging.getLogger("azure.ai.ml")  # each client gives it a handler of its own
+                logger.handlers.clear()
+                logger.propagate = True
             return self._clients[workspace]
+
+
+@cache
+def _quiet_sdk() -> Any:
+    """azure.ai.ml, without its process for `git` on every submission and without its own log handler.
+
+    The SDK has no switch for the former: it would describe this app's repository in every job's properties.
+    """
+    import azure.ai.ml
+    from azure.ai.ml.operations import _job_operations
+
+    _job_operations.get_git_properties = dict
+    return azure.ai.ml
 
 
 def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:
@@ -141,15 +158,19 @@ def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:
 
     component, _, version = request.component.removeprefix("azureml:").rpartition(":")
     data = {name: Input(type=kind, path=path) for name, (kind, path) in request.data_inputs.items()}
-    return PipelineJob(
+    job = PipelineJob(
         name=request.name,
         component=f"{workspace_path}/components/{component}/versions/{version}",
-        inputs={**request.inputs, **data},
+        inputs={**{name: value or PLACEHOLDER for name, value in request.inputs.items()}, **data},
         experiment_name=request.experiment,
         display_name=request.display_name,
         tags=dict(request.tags),
         settings=PipelineJobSettings(default_compute=request.compute) if request.compute else None,
     )
+    for name, value in request.inputs.items():
+        if value == "":
+            setattr(job.inputs, name, {"value": ""})  # the constructor drops empty text, an assignment keeps it
+    return job
 
 
 @contextmanager

@@ -122,16 +122,12 @@ class MemoryJobs:
                 job.status = statuses.JobStatus.CANCEL_REQUESTED
 
     def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterable[Job]:
-        name, _, value = tag.partition("=")
         with self._lock:
             self._called("tagged")
             found = [
                 job
                 for job in self.jobs.values()
-                if job.request.workspace == workspace
-                and job.created_at >= since
-                and name in job.request.tags
-                and (not value or job.request.tags[name] == value)
+                if job.request.workspace == workspace and job.created_at >= since and tag in job.request.tags
             ]
             found.sort(key=lambda job: job.created_at, reverse=True)
             return [self._job(job.request.name) for job in found]

@@ -125,7 +125,5 @@ _SAYINGS: Mapping[str, Callable[[object, _Details], str]] = {
     "string_too_short": lambda _, __: "is empty: give text or leave it out",
     "string_too_long": lambda _, details: f"is longer than {details['max_length']} characters: shorten it",
     "too_short": lambda _, __: "is empty: give at least one, or leave it out",
-    "too_long": lambda _, details: (
-        f"has {details['actual_length']} entries: at most {details['max_length']} are allowed"
-    ),
+    "too_long": lambda _, details: f"has more than {details['max_length']} entries: remove some",
 }

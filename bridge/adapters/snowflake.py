@@ -16,7 +16,6 @@ from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row
 from bridge.ports import RunFilter
-from bridge.settings import SnowflakeSettings
 
 log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
@@ -35,8 +34,9 @@ SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
 class SnowflakeLedger:
     """Ledger over Snowflake; connects on first use."""
 
-    def __init__(self, settings: SnowflakeSettings) -> None:
-        self._settings = settings
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        #: For `snowflake.connector.connect`: account, identity, database and schema.
+        self._arguments = arguments
         self._lock = threading.Lock()
         self._connection: Any = None
 
@@ -84,7 +84,7 @@ class SnowflakeLedger:
 
     def _once(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
         if self._connection is None:
-            self._connection = _connect(self._settings)
+            self._connection = _connect(self._arguments)
         with self._connection.cursor() as cursor:
             cursor.execute(STATEMENTS[name], tuple(binds), timeout=QUERY_SECONDS)
             if name.startswith("insert_"):
@@ -101,33 +101,11 @@ class SnowflakeLedger:
             self._connection = None
 
 
-def connection_arguments(settings: SnowflakeSettings) -> dict[str, Any]:
-    """What the connector is given; nothing that is not set."""
-    arguments: dict[str, Any] = {
-        "account": settings.account,
-        "user": settings.user,
-        "role": settings.role,
-        "warehouse": settings.warehouse,
-        "database": settings.database,
-        "schema": settings.schema,
-        "host": settings.host,
-        "password": settings.password.reveal(),
-        "private_key": settings.private_key.reveal(),
-        "token": settings.token.reveal(),
-        "authenticator": settings.authenticator,
-    }
-    if settings.authenticator == "WORKLOAD_IDENTITY":
-        arguments["workload_identity_provider"] = "AZURE"
-    if settings.host:
-        arguments |= {"port": settings.port, "protocol": settings.protocol}
-    return {name: value for name, value in arguments.items() if value}
-
-
-def _connect(settings: SnowflakeSettings) -> Any:
+def _connect(arguments: Mapping[str, Any]) -> Any:
     import snowflake.connector
 
     return snowflake.connector.connect(
-        **connection_arguments(settings),
+        **arguments,
         paramstyle="qmark",
         login_timeout=LOGIN_SECONDS,
         request_timeout=REQUEST_SECONDS,

@@ -10,10 +10,9 @@ from requests.adapters import HTTPAdapter
 #: More than the worker's threads, so that none waits for a connection.
 POOL_SIZE = 64
 CONNECT_SECONDS = 5
-READ_SECONDS = 30
 
 
-def pooled_transport(emulator: str) -> RequestsTransport:
+def pooled_transport(emulator: str, read_seconds: int) -> RequestsTransport:
     """A transport with one pool; `emulator` is the base URL of the AML emulator, or empty for Azure."""
     adapter = _DetourAdapter(emulator) if emulator else HTTPAdapter(pool_connections=8, pool_maxsize=POOL_SIZE)
     session = requests.Session()
@@ -22,7 +21,7 @@ def pooled_transport(emulator: str) -> RequestsTransport:
         session.trust_env = False  # no proxy between this machine and itself
         session.mount("http://", adapter)
     transport = RequestsTransport(
-        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=read_seconds
     )
     # RequestsTransport closes only sessions of its own; nobody else has this one.
     transport.close = session.close

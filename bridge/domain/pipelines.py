@@ -166,7 +166,7 @@ class InputSpec:
             is_short = not value or -MAX_DIGITS < value.adjusted() < MAX_DIGITS
             text = f"{value:f}" if value and is_short else "0"
             text = text.rstrip("0").rstrip(".") if "." in text else text
-            if is_short and len(text) <= MAX_DIGITS:
+            if is_short and len(text.lstrip("-").replace(".", "")) <= MAX_DIGITS:
                 return Decimal(text) if "." in text else int(text)
             value = _HUGE
         if isinstance(value, bool) or not isinstance(value, int):

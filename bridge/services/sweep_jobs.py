@@ -31,7 +31,7 @@ def sweep_jobs(bridge: Bridge) -> SweepResult:
     seen = sent = 0
     for workspace in sorted(bridge.workspaces):
         since = bridge.clock.now() - timedelta(days=bridge.sweep_days)
-        found = bridge.jobs.tagged(workspace, f"{tags.BRIDGE}={bridge.name}", since=since, pages=PAGES_PER_WORKSPACE)
+        found = bridge.jobs.tagged(workspace, tags.BRIDGE, since=since, pages=PAGES_PER_WORKSPACE)
         jobs = [job for job in found if is_run_id(job.name) and job.tags.get(tags.BRIDGE) == bridge.name]
         seen += len(jobs)
         sent += _check_unended(workspace, jobs, bridge)

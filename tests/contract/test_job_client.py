@@ -1,9 +1,11 @@
 """What the services may expect of a JobClient, in memory and through azure-ai-ml on the emulator alike."""
 
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -236,13 +238,13 @@ def test_jobs_are_listed_by_tag_newest_first(pair: Pair) -> None:
     mark = uuid.uuid4().hex
     names = []
     for _ in range(3):
-        request = job_request(tags={"bridge": mark})
+        request = job_request(tags={mark: "1"})
         jobs.submit(request)
         names.append(request.name)
-    jobs.submit(job_request(tags={"bridge": "someone else's"}))
+    jobs.submit(job_request(tags={"other": mark}))
 
     since = datetime.now(UTC) - timedelta(days=1)
-    found = [job.name for job in jobs.tagged(WORKSPACE, f"bridge={mark}", since=since, pages=5)]
+    found = [job.name for job in jobs.tagged(WORKSPACE, mark, since=since, pages=5)]
 
     assert sorted(found) == sorted(names)
 
@@ -250,8 +252,34 @@ def test_jobs_are_listed_by_tag_newest_first(pair: Pair) -> None:
 def test_older_jobs_are_not_listed(pair: Pair) -> None:
     jobs, _ = pair
     mark = uuid.uuid4().hex
-    jobs.submit(job_request(tags={"bridge": mark}))
+    jobs.submit(job_request(tags={mark: "1"}))
 
     future = datetime.now(UTC) + timedelta(hours=1)
 
-    assert list(jobs.tagged(WORKSPACE, f"bridge={mark}", since=future, pages=5)) == []
+    assert list(jobs.tagged(WORKSPACE, mark, since=future, pages=5)) == []
+
+
+def test_a_submission_starts_no_git(
+    emulators: Stack, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK would ask git on each submission, and tell Azure ML about this repository."""
+    witness = tmp_path / "called"
+    git = tmp_path / "git"
+    git.write_text(f"#!/bin/sh\ntouch {witness}\nexit 1\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    real = AmlJobs(
+        subscription_id=settings.subscription_id,
+        resource_group=settings.resource_group,
+        credential=app_credential("", settings.aml_endpoint),
+        endpoint=settings.aml_endpoint,
+    )
+    request = job_request()
+
+    real.submit(request)
+    real.close()
+
+    assert not witness.exists()
+    assert request.name in {job["name"] for job in emulators.call("azure_ml", "GET", "/jobs")}
+    subprocess.run(["git", "status"], check=False)
+    assert witness.exists(), "the witness works"

@@ -38,7 +38,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
         yield MemoryLedger()
         return
     settings: Settings = request.getfixturevalue("settings")
-    real = SnowflakeLedger(settings.snowflake)
+    real = SnowflakeLedger(settings.snowflake.connection_arguments())
     yield real
     real.close()
 
@@ -157,9 +157,7 @@ def test_only_ends_that_azure_ml_reported_count_as_ended(ledger: Ledger) -> None
 
 def test_every_kind_of_record_is_written(ledger: Ledger) -> None:
     event = AmlEvent(id="e", event_type="t", subject="s", event_time=None, data={"a": [1]}, topic="t", door="custom")
-    letter = dead_letter(
-        queue="q", message_id="m", body="{", reason="POISON", description="d", run_id=None, at=NOW
-    )
+    letter = dead_letter(queue="q", message_id="m", body="{", reason="POISON", description="d", run_id=None, at=NOW)
     run_id = new_run()
 
     ledger.write(Records(run_events=(accepted(run_id),), aml_events=(event,), dead_letters=(letter,)))
@@ -231,7 +229,7 @@ class TestOutages:
 
     @pytest.fixture
     def real(self, settings: Settings) -> Iterator[SnowflakeLedger]:
-        ledger = SnowflakeLedger(settings.snowflake)
+        ledger = SnowflakeLedger(settings.snowflake.connection_arguments())
         yield ledger
         ledger.close()
 

@@ -94,7 +94,8 @@ class RunningBroker:
             {"Name": name, "Properties": {"LockDuration": lock, "MaxDeliveryCount": 3}} for name, lock in locks.items()
         ]
         self._open = ExitStack()
-        self._client = self._open.enter_context(ServiceBusClient.from_connection_string(self.connection_string))
+        client = ServiceBusClient.from_connection_string(self.connection_string, retry_backoff_factor=0.05)
+        self._client = self._open.enter_context(client)
         self._senders: dict[str, ServiceBusSender] = {}
         config = folder / "queues.json"
         content = {"UserConfig": {"Namespaces": [{"Name": "sbemulatorns", "Queues": queues}]}}
@@ -108,13 +109,13 @@ class RunningBroker:
         """What the sample app `queues` needs."""
         return {"ServiceBusConnection": self.connection_string, "ONE_QUEUE": "one", "MANY_QUEUE": "many"}
 
-    def send(self, queue: str, bodies: Sequence[Any], **properties: Any) -> list[str]:
+    def send(self, queue: str, bodies: Sequence[Any], first: int = 0, **properties: Any) -> list[str]:
         """Send these bodies (bytes as they are, others as JSON) with message ids m0, m1, …; the ids."""
         messages = [
             ServiceBusMessage(
                 body if isinstance(body, bytes) else json.dumps(body), message_id=f"m{index}", **properties
             )
-            for index, body in enumerate(bodies)
+            for index, body in enumerate(bodies, first)
         ]
         if queue not in self._senders:
             self._senders[queue] = self._open.enter_context(self._client.get_queue_sender(queue))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.emulators.host_process import RunningBroker, RunningHost, running_broker, running_host
@@ -65,10 +66,10 @@ def test_too_few_messages_are_held_for_others_until_the_window_closes(broker: Ru
 def test_a_message_joins_the_one_that_waits(broker: RunningBroker, host: RunningHost) -> None:
     broker.send("many", [{}])
     eventually(lambda: broker.counts("many")["locked"] == 1)
-    broker.send("many", [{}, {}])
+    broker.send("many", [{}, {}], first=1)
 
     assert eventually(lambda: broker.is_empty("many"))
-    assert batches(host) == [["m0", "m0", "m1"]]
+    assert batches(host) == [["m0", "m1", "m2"]]
 
 
 def test_one_failure_brings_the_whole_batch_back(broker: RunningBroker, host: RunningHost) -> None:
@@ -86,3 +87,16 @@ def test_the_abandon_fault_brings_a_successful_batch_back(broker: RunningBroker,
     assert eventually(lambda: broker.is_empty("many"))
     assert [line["delivery_count"] for line in host.journal("many", message_id="m1")] == [1, 2]
     assert host.invocations("many") == {"succeeded": 2, "failed": 0, "running": 0}
+
+
+@pytest.mark.parametrize("function", ["one", "many"])
+def test_a_queue_function_is_called_by_hand_with_a_text(host: RunningHost, function: str) -> None:
+    answer = httpx.post(
+        f"{host.base}/admin/functions/{function}",
+        json={"input": '{"by": "hand"}'},
+        headers={"x-functions-key": "master"},
+    )
+
+    assert answer.status_code == 202
+    line = eventually(lambda: host.journal(function))[0]
+    assert (line["body"], line["delivery_count"]) == ('{"by": "hand"}', 1)

@@ -115,10 +115,12 @@ def test_a_statement_is_counted_by_its_verb_and_table(sql: str, verb: str, table
     assert (verb_of(sql), table_of(sql)) == (verb, table)
 
 
-def test_text_within_quotes_is_left_alone() -> None:
-    changed = outside_strings("a 'a' \"a\" a $$ a $$ 'it''s a' a", lambda part: part.replace("a", "b"))
+def test_text_within_quotes_and_comments_is_left_alone() -> None:
+    text = "a 'a' \"a\" a $$ a $$ 'it''s a' a -- a user's a\na /* a' */ a"
 
-    assert changed == "b 'a' \"a\" b $$ a $$ 'it''s a' b"
+    changed = outside_strings(text, lambda part: part.replace("a", "b"))
+
+    assert changed == "b 'a' \"a\" b $$ a $$ 'it''s a' b -- a user's a\nb /* a' */ b"
 
 
 def test_the_longest_prefix_that_covers_an_address_wins() -> None:

@@ -21,7 +21,8 @@ CATALOGUE = Catalogue([PIPELINE, Pipeline(name="bare", component="azureml:bare:1
 
 
 def violations(inputs: object, pipeline: Pipeline = PIPELINE) -> list[Violation]:
-    found = CATALOGUE.check(pipeline, inputs)  # type: ignore[arg-type] - whatever a caller sends
+    """Of whatever a caller sends."""
+    found = CATALOGUE.check(pipeline, inputs)  # type: ignore[arg-type]
     assert isinstance(found, list)
     return found
 

@@ -74,7 +74,7 @@ def test_a_value_is_taken_exactly_and_checked_again_unchanged(kind: str, written
         ("integer", "five", 'is "five": give a whole number such as 5'),
         ("integer", Decimal("5.5"), "is 5.5: give a whole number such as 5"),
         ("integer", True, "is true: give a whole number such as 5"),
-        ("number", float("nan"), "is nan: give a number such as 0.5"),
+        ("number", float("nan"), "is NaN: give a number such as 0.5"),
         ("number", Decimal("-Infinity"), "is -Infinity: give a number such as 0.5"),
         ("number", Decimal("sNaN"), "is sNaN: give a number such as 0.5"),
         ("number", False, "is false: give a number such as 0.5"),

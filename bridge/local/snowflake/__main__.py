@@ -41,11 +41,20 @@ def _arguments() -> argparse.Namespace:
         metavar="SECONDS",
         help="for one batch in all: retries, waiting and polling",
     )
+    parser.add_argument(
+        "--answer-within",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="a query that takes longer is answered as in progress, and the connector asks again (Snowflake: 45)",
+    )
     return parser.parse_args()
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    emulator = SnowflakeEmulator(external_function_timeout=arguments.external_function_timeout)
+    emulator = SnowflakeEmulator(
+        external_function_timeout=arguments.external_function_timeout, answer_within=arguments.answer_within
+    )
     headers = dict(header.split("=", 1) for header in arguments.header)
     for text in arguments.url_map:
         emulator.url_map.put(parse_mapping(text, headers))

@@ -22,7 +22,7 @@ _TABLES = """
 class SnowflakeEmulator:
     """One Snowflake account on the laptop: databases, sessions, functions, and what happened."""
 
-    def __init__(self, *, external_function_timeout: float) -> None:
+    def __init__(self, *, external_function_timeout: float, answer_within: float) -> None:
         self.faults = FaultPlan()
         self.url_map = UrlMap()
         self.no_ops = NoOpLog()
@@ -32,7 +32,8 @@ class SnowflakeEmulator:
         self.functions = ExternalFunctions(
             self._databases.duck_conn.cursor(), self.sessions.query_of, self.url_map, external_function_timeout
         )
-        self.queries = Queries(StatementRunner(self.functions, self.no_ops), self.faults, self.statements)
+        runner = StatementRunner(self.functions, self.no_ops)
+        self.queries = Queries(runner, self.faults, self.statements, answer_within)
 
     def advance(self, seconds: float) -> None:
         """Do nothing: nothing in here waits for a due time."""

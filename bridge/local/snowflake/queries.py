@@ -17,8 +17,6 @@ from bridge.local.snowflake.sql_text import verb_of
 from bridge.local.snowflake.statement_log import StatementLog
 from bridge.local.snowflake.statements import StatementRequest, StatementRunner
 
-#: After so long a client is told that its query goes on, as Snowflake does (after 45 s), before its own patience ends.
-PATIENCE_SECONDS = 15.0
 _KEPT = 100
 #: More statements than this at one time wait; each may hold a thread while an external function is called.
 _THREADS = 64
@@ -51,10 +49,11 @@ class Execution:
 class Queries:
     """All executions of a server, the latest of them kept for retries and polls."""
 
-    def __init__(self, runner: StatementRunner, faults: FaultPlan, log: StatementLog) -> None:
+    def __init__(self, runner: StatementRunner, faults: FaultPlan, log: StatementLog, answer_within: float) -> None:
         self._runner = runner
         self._faults = faults
         self._log = log
+        self._answer_within = answer_within
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="statement")
         self._by_request_id: OrderedDict[str, Execution] = OrderedDict()
         self._by_query_id: OrderedDict[str, Execution] = OrderedDict()
@@ -96,7 +95,7 @@ class Queries:
         """
         if asynchronous:
             return answers.in_progress(execution.query_id, asynchronous=True)
-        done, _ = await asyncio.wait({execution.task}, timeout=PATIENCE_SECONDS)
+        done, _ = await asyncio.wait({execution.task}, timeout=self._answer_within)
         if not done:
             return answers.in_progress(execution.query_id, asynchronous=False)
         if execution.loss is not None:

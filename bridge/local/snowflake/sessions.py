@@ -118,7 +118,8 @@ class Sessions:
     def query_of(self, session_id: str) -> QueryContext:
         """What the session with this id runs now."""
         with self._lock:
-            query = next(session.query for session in self._by_token.values() if str(session.id) == session_id)
+            found = [session.query for session in self._by_token.values() if str(session.id) == session_id]
+        query = found[0] if found else None
         if query is None:
             raise StatementFailed(603, "XX000", f"session {session_id} runs no query")
         return query

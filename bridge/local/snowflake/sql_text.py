@@ -8,7 +8,7 @@ _BODY = r"\$\$.*?\$\$"
 _COMMENT = r"--[^\n]*|//[^\n]*|/\*.*?\*/"
 _COMMENTS = re.compile(rf'({_STRING}|{_BODY}|"[^"]*")|{_COMMENT}', re.S)
 _STRINGS = re.compile(rf"{_STRING}|{_BODY}", re.S)
-_QUOTED = re.compile(rf'({_STRING}|{_BODY}|"[^"]*")', re.S)
+_NOT_CODE = re.compile(rf'({_STRING}|{_BODY}|"[^"]*"|{_COMMENT})', re.S)
 _TABLE = re.compile(
     r"\b(?:INTO|FROM|UPDATE|TABLE|VIEW|SCHEMA|DATABASE|FUNCTION|PROCEDURE)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?"
     r"(?!(?:TABLE\s*\(|VALUES\b|LATERAL\b|SELECT\b))(?P<name>[\w.$\"]+)",
@@ -23,8 +23,8 @@ def without_comments(sql: str) -> str:
 
 
 def outside_strings(sql: str, change: Callable[[str], str]) -> str:
-    """The statement with `change` made to all that is not within quotes."""
-    parts = _QUOTED.split(sql)
+    """The statement with `change` made to all that is neither within quotes nor a comment."""
+    parts = _NOT_CODE.split(sql)
     return "".join(part if place % 2 else change(part) for place, part in enumerate(parts))
 
 

@@ -46,3 +46,9 @@ def slow(timer: func.TimerRequest) -> None:
 @app.route(route="fired")
 def tell(req: func.HttpRequest) -> str:
     return json.dumps(fired)
+
+
+@app.route(route="forget")
+def forget(req: func.HttpRequest) -> str:
+    fired.clear()
+    return ""

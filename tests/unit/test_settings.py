@@ -1,0 +1,102 @@
+"""Settings: told whole, and the same everywhere they are written down."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bridge.domain.errors import ConfigurationError
+from bridge.local.endpoints import Ports, app_settings
+from bridge.settings import Secret, Settings
+
+ROOT = Path(__file__).parents[2]
+#: Read by the Functions host, not by the app.
+HOST_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "SWEEP_SCHEDULE"}
+#: Only for emulators, or one of several ways to sign in: described in the README, absent from the example.
+NOT_IN_EXAMPLE = {
+    "AML_ENDPOINT", "ServiceBusConnection", "SNOWFLAKE_HOST", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_PORT",
+    "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PROTOCOL", "SNOWFLAKE_TOKEN",
+}  # fmt: skip
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    return values
+
+
+def known_settings() -> set[str]:
+    source = (ROOT / "bridge" / "settings.py").read_text()
+    names = set(re.findall(r'reader\.\w+\(\s*"(\w+)"', source)) | {"SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PASSWORD"}
+    return names | {f"{queue}_QUEUE" for queue in ("RUN_COMMANDS", "RUN_CONTROL", "RUN_EVENTS", "INBOUND_EVENTS")}
+
+
+def test_the_example_is_valid(environ: dict[str, str]) -> None:
+    settings = Settings.from_environ(environ)
+
+    assert settings.workspace == "my-workspace"
+
+
+def test_the_example_has_every_setting(environ: dict[str, str]) -> None:
+    assert set(environ) - HOST_SETTINGS == known_settings() - NOT_IN_EXAMPLE
+
+
+def test_the_readme_explains_every_setting() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert {name for name in known_settings() | {"SWEEP_SCHEDULE"} if f"`{name}`" not in readme} == set()
+
+
+def test_the_triggers_use_only_settings_of_the_example(environ: dict[str, str]) -> None:
+    source = (ROOT / "function_app.py").read_text()
+
+    assert set(re.findall(r"%(\w+)%", source)) <= set(environ)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environ({"RETRY_TRIES": "many", "AUTH_MODE": "magic", "AML_ENDPOINT": "http://example.com:1"})
+
+    text = str(caught.value)
+    for name in ("AML_WORKSPACE", "SNOWFLAKE_ACCOUNT", "RUN_EVENTS_QUEUE", "RETRY_TRIES", "AUTH_MODE", "AML_ENDPOINT"):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ({"AML_ENDPOINT": "https://evil.example:443"}, "emulators on this machine only"),
+        ({"SNOWFLAKE_HOST": "evil.example"}, "emulators on this machine only"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE", "SNOWFLAKE_PASSWORD": "x"}, "for the emulator only"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE_JWT"}, "SNOWFLAKE_PRIVATE_KEY is not set"),
+        ({"ServiceBusConnection__fullyQualifiedNamespace": ""}, "fullyQualifiedNamespace is not set"),
+        ({"SWEEP_DAYS": "0"}, "whole number from 1 to 31"),
+        ({"PIPELINES_FILE": "nowhere.yaml"}, "there is no file nowhere.yaml"),
+        ({"AUTH_MODE": "entra"}, "one of key"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_be_right(environ: dict[str, str], change: dict[str, str], hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(hint)):
+        Settings.from_environ(environ | change)
+
+
+def test_secrets_are_never_shown(environ: dict[str, str]) -> None:
+    settings = Settings.from_environ(
+        environ | {"SNOWFLAKE_AUTHENTICATOR": "OAUTH", "SNOWFLAKE_TOKEN": "s3cret", "ServiceBusConnection": "s3cret"}
+    )
+
+    assert "s3cret" not in repr(settings)
+    assert settings.snowflake.token.reveal() == "s3cret"
+    assert not Secret("")
+
+
+def test_the_laptops_settings_are_valid() -> None:
+    assert Settings.from_environ(app_settings(Ports.choose(None))).bridge_name == "laptop"
+
+
+def test_the_record_window_is_the_hosts_batch_wait(environ: dict[str, str]) -> None:
+    service_bus = json.loads((ROOT / "host.json").read_text())["extensions"]["serviceBus"]
+    hours, minutes, seconds = service_bus["maxBatchWaitTime"].split(":")
+
+    assert int(hours) * 3600 + int(minutes) * 60 + int(seconds) == int(environ["RECORD_WINDOW_SECONDS"])
