@@ -86,6 +86,7 @@ def ingest(message: func.ServiceBusMessage) -> None:
     queue_name="%RUN_EVENTS_QUEUE%",
     connection="ServiceBusConnection",
     cardinality=func.Cardinality.MANY,
+    data_type=func.DataType.BINARY,  # without it one body that is no JSON fails the whole batch before it is read
 )
 def record(messages: typing.List[func.ServiceBusMessage]) -> None:  # noqa: UP006 - the platform refuses list[…]
     with slow_to_fail():

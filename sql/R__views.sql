@@ -1,8 +1,9 @@
 -- What to read: one row a run, folded from its events, so that their order and repetition do not matter.
 
 -- PLACE puts the events of one run into order, greatest last. MAX_BY skips rows whose second argument is NULL, so each
--- column folds by itself: its value in the greatest event in which it is not NULL. Notes (RANK 0) have no place: they change
--- no column. A run of which only notes are known has no row yet.
+-- column folds by itself: its value in the greatest event in which it is not NULL. Notes (RANK 0) have no place: they
+-- change no column, and a run of which only notes are known has no row yet. The columns are qualified because an alias
+-- of the same name could otherwise be meant.
 CREATE OR REPLACE VIEW RUNS_ALL
 COMMENT = 'One row for each run, for ever'
 AS
@@ -26,37 +27,37 @@ WITH PLACED AS (
 ),
 FOLDED AS (
     SELECT
-        RUN_ID,
-        MAX_BY(STATUS, PLACE)                                           AS STATUS,
-        MAX_BY(PIPELINE, IFF(PIPELINE IS NULL, NULL, PLACE))            AS PIPELINE,
-        GREATEST(MAX(ATTEMPT), 1)                                       AS ATTEMPT,
-        MIN(IFF(STATUS = 'ACCEPTED', OCCURRED_AT, NULL))                AS ACCEPTED_AT,
-        MIN(IFF(STATUS = 'SUBMITTED', OCCURRED_AT, NULL))               AS SUBMITTED_AT,
-        MAX_BY(STARTED_AT, IFF(STARTED_AT IS NULL, NULL, PLACE))        AS STARTED_AT,
-        MAX_BY(ENDED_AT, IFF(ENDED_AT IS NULL, NULL, PLACE))            AS ENDED_AT,
-        MAX_BY(INPUTS, IFF(INPUTS IS NULL, NULL, PLACE))                AS INPUTS,
-        MAX_BY(OUTPUTS, IFF(OUTPUTS IS NULL, NULL, PLACE))              AS OUTPUTS,
-        MAX_BY(ERROR_CODE, IFF(ERROR_CODE IS NULL, NULL, PLACE))        AS ERROR_CODE,
-        MAX_BY(ERROR_MESSAGE, IFF(ERROR_MESSAGE IS NULL, NULL, PLACE))  AS ERROR_MESSAGE,
-        MAX_BY(STUDIO_URL, IFF(STUDIO_URL IS NULL, NULL, PLACE))        AS STUDIO_URL,
-        MAX_BY(JOB_NAME, IFF(JOB_NAME IS NULL, NULL, PLACE))            AS JOB_NAME,
-        MAX_BY(WORKSPACE, IFF(WORKSPACE IS NULL, NULL, PLACE))          AS WORKSPACE,
-        MAX_BY(COMPONENT, IFF(COMPONENT IS NULL, NULL, PLACE))          AS COMPONENT,
-        MAX_BY(SOURCE, IFF(SOURCE IS NULL, NULL, PLACE))                AS SOURCE,
-        MAX_BY(PRINCIPAL, IFF(PRINCIPAL IS NULL, NULL, PLACE))          AS PRINCIPAL,
-        MAX_BY(FINGERPRINT, IFF(FINGERPRINT IS NULL, NULL, PLACE))      AS FINGERPRINT,
-        MAX_BY(QUERY_ID, IFF(QUERY_ID IS NULL, NULL, PLACE))            AS QUERY_ID,
-        MAX_BY(QUERY_BATCH_ID, IFF(QUERY_BATCH_ID IS NULL, NULL, PLACE)) AS QUERY_BATCH_ID,
-        MAX_BY(ROW_NUMBER, IFF(ROW_NUMBER IS NULL, NULL, PLACE))        AS ROW_NUMBER,
-        MAX_BY(BATCH_ROWS, IFF(BATCH_ROWS IS NULL, NULL, PLACE))        AS BATCH_ROWS,
-        MAX_BY(CORRELATION_ID, IFF(CORRELATION_ID IS NULL, NULL, PLACE)) AS CORRELATION_ID,
-        MAX_BY(TRACE_ID, IFF(TRACE_ID IS NULL, NULL, PLACE))            AS TRACE_ID,
-        MAX_BY(RERUN_OF, IFF(RERUN_OF IS NULL, NULL, PLACE))            AS RERUN_OF,
-        COUNT(DISTINCT IFF(STATUS = 'CONFLICT', EVENT_ID, NULL))        AS CONFLICTS,
-        MAX(RECORDED_AT)                                                AS LAST_RECORDED_AT
-    FROM PLACED
-    GROUP BY RUN_ID
-    HAVING COUNT(PLACE) > 0
+        e.RUN_ID,
+        MAX_BY(e.STATUS, e.PLACE)                                                AS STATUS,
+        MAX_BY(e.PIPELINE, IFF(e.PIPELINE IS NULL, NULL, e.PLACE))               AS PIPELINE,
+        GREATEST(MAX(e.ATTEMPT), 1)                                              AS ATTEMPT,
+        MIN(IFF(e.STATUS = 'ACCEPTED', e.OCCURRED_AT, NULL))                     AS ACCEPTED_AT,
+        MIN(IFF(e.STATUS = 'SUBMITTED', e.OCCURRED_AT, NULL))                    AS SUBMITTED_AT,
+        MAX_BY(e.STARTED_AT, IFF(e.STARTED_AT IS NULL, NULL, e.PLACE))           AS STARTED_AT,
+        MAX_BY(e.ENDED_AT, IFF(e.ENDED_AT IS NULL, NULL, e.PLACE))               AS ENDED_AT,
+        MAX_BY(e.INPUTS, IFF(e.INPUTS IS NULL, NULL, e.PLACE))                   AS INPUTS,
+        MAX_BY(e.OUTPUTS, IFF(e.OUTPUTS IS NULL, NULL, e.PLACE))                 AS OUTPUTS,
+        MAX_BY(e.ERROR_CODE, IFF(e.ERROR_CODE IS NULL, NULL, e.PLACE))           AS ERROR_CODE,
+        MAX_BY(e.ERROR_MESSAGE, IFF(e.ERROR_MESSAGE IS NULL, NULL, e.PLACE))     AS ERROR_MESSAGE,
+        MAX_BY(e.STUDIO_URL, IFF(e.STUDIO_URL IS NULL, NULL, e.PLACE))           AS STUDIO_URL,
+        MAX_BY(e.JOB_NAME, IFF(e.JOB_NAME IS NULL, NULL, e.PLACE))               AS JOB_NAME,
+        MAX_BY(e.WORKSPACE, IFF(e.WORKSPACE IS NULL, NULL, e.PLACE))             AS WORKSPACE,
+        MAX_BY(e.COMPONENT, IFF(e.COMPONENT IS NULL, NULL, e.PLACE))             AS COMPONENT,
+        MAX_BY(e.SOURCE, IFF(e.SOURCE IS NULL, NULL, e.PLACE))                   AS SOURCE,
+        MAX_BY(e.PRINCIPAL, IFF(e.PRINCIPAL IS NULL, NULL, e.PLACE))             AS PRINCIPAL,
+        MAX_BY(e.FINGERPRINT, IFF(e.FINGERPRINT IS NULL, NULL, e.PLACE))         AS FINGERPRINT,
+        MAX_BY(e.QUERY_ID, IFF(e.QUERY_ID IS NULL, NULL, e.PLACE))               AS QUERY_ID,
+        MAX_BY(e.QUERY_BATCH_ID, IFF(e.QUERY_BATCH_ID IS NULL, NULL, e.PLACE))   AS QUERY_BATCH_ID,
+        MAX_BY(e.ROW_NUMBER, IFF(e.ROW_NUMBER IS NULL, NULL, e.PLACE))           AS ROW_NUMBER,
+        MAX_BY(e.BATCH_ROWS, IFF(e.BATCH_ROWS IS NULL, NULL, e.PLACE))           AS BATCH_ROWS,
+        MAX_BY(e.CORRELATION_ID, IFF(e.CORRELATION_ID IS NULL, NULL, e.PLACE))   AS CORRELATION_ID,
+        MAX_BY(e.TRACE_ID, IFF(e.TRACE_ID IS NULL, NULL, e.PLACE))               AS TRACE_ID,
+        MAX_BY(e.RERUN_OF, IFF(e.RERUN_OF IS NULL, NULL, e.PLACE))               AS RERUN_OF,
+        COUNT(DISTINCT IFF(e.STATUS = 'CONFLICT', e.EVENT_ID, NULL))             AS CONFLICTS,
+        MAX(e.RECORDED_AT)                                                       AS LAST_RECORDED_AT
+    FROM PLACED e
+    GROUP BY e.RUN_ID
+    HAVING COUNT(e.PLACE) > 0
 )
 SELECT
     RUN_ID,

@@ -147,7 +147,7 @@ def _quiet_sdk() -> Any:
     import azure.ai.ml
     from azure.ai.ml.operations import _job_operations
 
-    _job_operations.get_git_properties = dict
+    setattr(_job_operations, "get_git_properties", dict)  # noqa: B010 - it is no public name
     return azure.ai.ml
 
 

@@ -121,7 +121,7 @@ class MemoryJobs:
             if not statuses.is_terminal(job.status):
                 job.status = statuses.JobStatus.CANCEL_REQUESTED
 
-    def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterable[Job]:
+    def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterable[Job]:  # noqa: ARG002 - one page
         with self._lock:
             self._called("tagged")
             found = [

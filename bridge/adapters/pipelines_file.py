@@ -55,7 +55,7 @@ def _text(content: bytes) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableError(1, f"is larger than {MAX_FILE_BYTES} bytes: split it, one app for each part")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UnreadableError(line, f"is not UTF-8 at byte {error.start}: save it as UTF-8") from error

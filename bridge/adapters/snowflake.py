@@ -28,6 +28,8 @@ BIND_LIMIT = 4_000_000
 LOST_SESSION = frozenset({390111, 390112, 390114, 250002})
 #: SQLSTATE classes of values that a column does not take.
 DATA_CLASSES = ("22",)
+#: "No current database" and "no current schema" come with SQLSTATE 22000 as well.
+NO_DATABASE = frozenset({90105, 90106})
 SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
 
 
@@ -123,8 +125,8 @@ def _translated(name: str) -> Iterator[None]:
 
     try:
         yield
-    except errors.ProgrammingError as error:
-        if str(error.sqlstate or "").startswith(DATA_CLASSES):
+    except (errors.IntegrityError, errors.ProgrammingError) as error:
+        if _is_about_data(error):
             raise RefusedData(
                 f"Snowflake refused a value: {error.raw_msg or error.msg}", code=str(error.errno)
             ) from error
@@ -134,6 +136,11 @@ def _translated(name: str) -> Iterator[None]:
         raise ServiceUnavailable(f"Snowflake did not answer {name}: {type(error).__name__} {error.errno}") from error
     except OSError as error:
         raise ServiceUnavailable(f"Snowflake could not be reached for {name}: {type(error).__name__}") from error
+
+
+def _is_about_data(error: Any) -> bool:
+    """Whether other values would be taken. A NULL where none may be is an IntegrityError of the same class."""
+    return str(error.sqlstate or "").startswith(DATA_CLASSES) and error.errno not in NO_DATABASE
 
 
 def _is_lost(error: Exception, connection: Any) -> bool:

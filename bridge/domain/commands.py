@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bridge.domain import identity
+from bridge.domain.pipelines import aml_literal
 
 #: An input of a run after it was checked. Numbers are exact: int of any size or Decimal, never a rounded float.
 Inputs = Mapping[str, Any]
@@ -65,6 +66,12 @@ class SubmitRun:
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)
+
+    def with_inputs(self, inputs: Inputs) -> Self:
+        """The same command for these inputs; the fingerprint follows them."""
+        literals = {name: aml_literal(value) for name, value in inputs.items()}
+        print_ = identity.fingerprint(self.pipeline, self.component, literals)
+        return replace(self, inputs=inputs, fingerprint=print_)
 
 
 @dataclass(frozen=True, kw_only=True)

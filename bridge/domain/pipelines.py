@@ -354,7 +354,7 @@ def _unknown_inputs(pipeline: Pipeline, names: Sequence[object]) -> list[Violati
 def aml_literal(value: Value) -> str:
     """How Azure ML takes a checked value: every literal is text, booleans in Python's spelling, numbers written out."""
     # An unchecked number may be 1E+999999999, which nobody can write out.
-    return format(value, "f") if isinstance(value, Decimal) and value.adjusted() < MAX_DIGITS else str(value)
+    return format(value, "f") if isinstance(value, Decimal) and abs(value.adjusted()) < MAX_DIGITS else str(value)
 
 
 def inputs_schema(pipeline: Pipeline) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def slow_to_fail() -> Iterator[None]:
     try:
         yield
     except (RetryableError, ConfigurationError) as error:
-        log.error("the message goes back to its queue: %s", error)
+        log.warning("the message goes back to its queue: %s", error)
         time.sleep(PAUSE.total_seconds())
         raise
 

@@ -96,10 +96,9 @@ def _history(cursor: Any, run_id: str) -> None:
 
 
 def _answer(answer: dict[str, Any]) -> str:
-    lines = [f"  {answer['status']}  {answer['run_id']}"]
-    for error in answer.get("errors") or ([answer["error"]] if answer.get("error") else []):
-        lines.append(f"    {error['field']}: {error['message']}")
-    return "\n".join(lines)
+    errors = answer.get("errors") or ([answer["error"]] if answer.get("error") else [])
+    lines = [f"    {error['field']}: {error['message']}" for error in errors]
+    return "\n".join([f"  {answer['status']}  {answer['run_id']}", *lines])
 
 
 def _table(rows: list[Any], changed: list[Any]) -> None:

@@ -53,7 +53,7 @@ class FaultPlan:
         return fault
 
     def strike(self, *kinds: str, **facts: Any) -> Fault | None:
-        """The first live fault of these kinds that agrees with the request, counted as struck; None when all is well."""
+        """The first live fault of these kinds that agrees with the request, counted; None when all is well."""
         with self._lock:
             for fault in self._faults:
                 if fault.kind in kinds and not fault.consumed and fault.agrees(facts):

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 #: The emulators' interpreter: a second environment, because fakesnow wants another connector than the app.
 EMULATOR_PYTHON = ROOT / ".venv-local" / "bin" / "python"
 START_SECONDS = 60.0
+#: The Snowflake connector would ask the metadata services of three clouds where it runs.
+OFFLINE = {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true"}
 STOP_SECONDS = 15.0
 
 
@@ -119,7 +121,7 @@ def app_python() -> str:
 def minimal_environment() -> dict[str, str]:
     """Only what a process needs to run: no credential of the developer's reaches an emulator."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"} | OFFLINE
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """The whole laptop stack: started in order, ready when it is entered, gone when it is left."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import httpx
 
 from bridge.local import endpoints
 from bridge.local.endpoints import Ports, url
-from bridge.local.processes import ROOT, ChildProcess, app_python, emulator, minimal_environment
+from bridge.local.processes import OFFLINE, ROOT, ChildProcess, app_python, emulator, minimal_environment
 from bridge.local.sql_scripts import apply_ledger
 
 HOST = "functions"
@@ -59,8 +60,12 @@ class Stack:
         self.call(service, "POST", "/outage", {"down": down})
 
     def advance(self, seconds: float) -> None:
-        """Make everything that waits in the emulators and every timer due this much sooner."""
-        for service in self.services():
+        """Make everything that waits in the emulators and every timer due this much sooner.
+
+        The queues come last: a message that becomes due finds the world as it will be then.
+        """
+        running = self.services()
+        for service in sorted(running, key=lambda name: name in {"service_bus", HOST}):
             self.call(service, "POST", "/clock", {"advance_seconds": seconds})
 
     def reset(self) -> None:
@@ -74,6 +79,8 @@ class Stack:
 
     def start_host(self) -> None:
         """Start the Functions host, or start it again after it was killed."""
+        if HOST in self.processes:
+            self.processes[HOST].stop()
         self.processes[HOST] = self._host()
         self.processes[HOST].start()
         self.processes[HOST].wait_until_healthy()
@@ -140,6 +147,7 @@ def local_stack(
 ) -> Iterator[Stack]:
     """A stack that is ready: queues, topics and components exist, the ledger's tables are made, the app listens."""
     ports = Ports.choose(port_base)
+    os.environ.update(OFFLINE)  # for the connector in this process
     with ExitStack() as cleanup:
         directory = Path(tempfile.mkdtemp(prefix="aml-bridge-"))
         cleanup.callback(shutil.rmtree, directory, ignore_errors=True)

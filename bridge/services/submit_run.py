@@ -29,9 +29,10 @@ def submit_run(command: SubmitRun, bridge: Bridge, *, redelivered: bool = False)
     `redelivered` says that an earlier delivery of this message may have got as far as AML.
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
-    pipeline = _allowed(command, bridge)
-    if pipeline is None:
+    allowed = _allowed(command, bridge)
+    if allowed is None:
         return
+    command, pipeline = allowed
     request = _job_request(command, pipeline, bridge.name)
     try:
         job = _ensure_job(request, bridge, look_first=redelivered or command.try_ > 0)
@@ -55,20 +56,20 @@ def submit_request(request: RunRequest, bridge: Bridge, *, redelivered: bool = F
         report([rejection(request, run_id, outcome, bridge.clock.now())], bridge)
 
 
-def _allowed(command: SubmitRun, bridge: Bridge) -> Pipeline | None:
-    """The command's pipeline; None when the command may not run, which is then reported.
+def _allowed(command: SubmitRun, bridge: Bridge) -> tuple[SubmitRun, Pipeline] | None:
+    """The command with its inputs as they were checked; None when it may not run, which is then reported.
 
     The queue is not trusted: whoever may send to it could write anything.
     """
     checked = check_request(command.pipeline, command.inputs, command.origin, bridge)
-    violations: list[Violation] = []
     if isinstance(checked, list):
-        violations = checked
+        violations: list[Violation] = checked
     else:
-        pipeline = checked[0]
+        pipeline, inputs = checked
         violations = _foreign(command, pipeline, bridge)
         if not violations:
-            return pipeline
+            # What was not asked for when the command was made is not added by a newer pipelines.yaml.
+            return command.with_inputs({name: inputs[name] for name in command.inputs if name in inputs}), pipeline
     # A request that came straight to the queue was never accepted; an accepted one fails because the file has changed.
     status = BridgeStatus.REJECTED if command.accepted_at is None else BridgeStatus.FAILED
     message = "; ".join(violation.message for violation in violations)

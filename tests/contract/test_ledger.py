@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -222,6 +223,15 @@ def test_values_that_a_column_refuses_are_told_from_an_outage(ledger: Ledger) ->
 
     with pytest.raises(RefusedData):
         ledger.write(Records(run_events=(bad,)))
+
+
+def test_a_missing_value_that_must_be_there_is_refused_data(settings: Settings) -> None:
+    real = SnowflakeLedger(settings.snowflake.connection_arguments())
+    bad = dead_letter(queue="q", message_id="m", body="", reason="r", description="d", run_id=None, at=NOW)
+
+    with pytest.raises(RefusedData):
+        real.write(Records(dead_letters=(replace(bad, queue=None),)))  # type: ignore[arg-type]
+    real.close()
 
 
 class TestOutages:

@@ -46,8 +46,8 @@ def queues_of(settings: Settings) -> ServiceBusQueues:
 def peeked(stack: Stack, queue: Queue) -> list[tuple[str, str, Any]]:
     found = []
     for state in ("active", "scheduled"):
-        for message in stack.call("service_bus", "GET", f"/queues/{queue}/messages?state={state}&top=5000"):
-            found.append((message["message_id"], message["body"], message["scheduled_at"]))
+        messages = stack.call("service_bus", "GET", f"/queues/{queue}/messages?state={state}&top=5000")
+        found += [(message["message_id"], message["body"], message["scheduled_at"]) for message in messages]
     return found
 
 
@@ -174,12 +174,12 @@ class TestOutages:
         assert emulators.fault("service_bus", fault)["struck"] == 1
         assert len(peeked(emulators, Queue.RUN_CONTROL)) == 1
 
-    def test_a_queue_that_does_not_exist_is_worth_a_retry(self, settings: Settings, emulators: Stack) -> None:
+    def test_a_queue_that_does_not_exist_is_worth_a_retry(self, settings: Settings) -> None:
         queues = ServiceBusQueues(
             connection_string=settings.service_bus.reveal(),
             namespace="",
             credential=lambda: None,  # type: ignore[arg-type, return-value]
-            names={queue: "no-such-queue" for queue in Queue},
+            names=dict.fromkeys(Queue, "no-such-queue"),
         )
         with pytest.raises(RetryableError, match="does not exist"):
             queues.send(Queue.RUN_CONTROL, [message(check())])

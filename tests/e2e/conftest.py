@@ -7,11 +7,14 @@ import pytest
 from bridge.local.stack import HOST, Stack, local_stack
 from tests.e2e.driver import Driver
 
+#: As configured: name, lock, window of duplicate detection.
+QUEUES = (("run-commands", 60, 0), ("run-control", 60, 600), ("run-events", 300, 0), ("inbound-events", 60, 0))
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    # Two seconds are long enough for an answer on loopback, and short enough to wait for one that never comes.
-    with local_stack(settings={"AML_TIMEOUT_SECONDS": "2"}) as running:
+    # Long enough for an answer on a busy machine, and short enough to wait for one that never comes.
+    with local_stack(settings={"AML_TIMEOUT_SECONDS": "5"}) as running:
         yield running
 
 
@@ -28,7 +31,8 @@ def driver(_driver: Driver, stack: Stack) -> Iterator[Driver]:
     for service in ("azure_ml", "service_bus", "snowflake", "event_grid"):
         stack.call(service, "DELETE", "/faults")
         stack.outage(service, down=False)
-    stack.call("service_bus", "PUT", "/queues/run-commands", {"duplicate_detection_seconds": 0})
-    stack.call("service_bus", "PUT", "/queues/run-control", {"duplicate_detection_seconds": 600})
+    for queue, lock_seconds, detection_seconds in QUEUES:
+        wanted = {"lock_seconds": lock_seconds, "duplicate_detection_seconds": detection_seconds}
+        stack.call("service_bus", "PUT", f"/queues/{queue}", wanted)
     if not stack.processes[HOST].is_running:
         stack.start_host()

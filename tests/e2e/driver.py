@@ -105,6 +105,21 @@ class Driver:
         eventually(lambda: self.scheduled(queue), PATIENCE)
         self.stack.advance(15 * 60)
 
+    def wait_until_quiet(self) -> None:
+        """Until no earlier test's message is being handled: a fault would strike it instead."""
+
+        def quiet() -> bool:
+            queues = self.stack.call("service_bus", "GET", "/queues").values()
+            return all(queue["active"] == queue["locked"] == 0 for queue in queues)
+
+        eventually(quiet, PATIENCE)
+
+    def short_locks(self) -> None:
+        """Locks of seconds instead of minutes: a killed host's messages come back only when their locks run out."""
+        for queue in ("run-commands", "run-control", "run-events", "inbound-events"):
+            self.stack.call("service_bus", "PUT", f"/queues/{queue}", {"lock_seconds": 5})
+        self.wait_until_quiet()
+
     def struck(self, service: str, fault_id: str) -> int:
         return int(self.stack.fault(service, fault_id)["struck"])
 

@@ -1,5 +1,9 @@
 """One fault a test: it strikes for certain, and every run still ends in the right state with one job."""
 
+import contextlib
+from functools import partial
+
+import httpx
 import pytest
 
 from bridge.local.stack import HOST
@@ -32,9 +36,12 @@ def test_a_retry_inside_the_detection_window_is_not_dropped(driver: Driver) -> N
         "azure_ml", "status", times=3, match={"operation": "put_job"}, params={"status": 503}
     )
 
+    def struck(times: int) -> bool:
+        return driver.struck("azure_ml", fault) == times
+
     run_id = driver.create()
     for strike in (1, 2, 3):
-        eventually(lambda strike=strike: driver.struck("azure_ml", fault) == strike, 30)
+        eventually(partial(struck, strike), 30)
         driver.make_due("run-commands")
 
     assert_one_completed_job(driver, run_id)
@@ -56,7 +63,7 @@ def test_azure_ml_fails_after_it_made_the_job(driver: Driver) -> None:
 
 def test_azure_ml_does_not_answer_in_time(driver: Driver) -> None:
     fault = driver.stack.plan_fault(
-        "azure_ml", "timeout", match={"operation": "put_job"}, params={"seconds": 8, "after_commit": True}
+        "azure_ml", "timeout", match={"operation": "put_job"}, params={"seconds": 12, "after_commit": True}
     )
 
     run_id = driver.create()
@@ -180,13 +187,14 @@ def test_snowflake_fails_after_it_wrote(driver: Driver) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
     host = driver.stack.processes[HOST]
+    driver.short_locks()
     driver.stack.plan_fault("functions", "crash", match={"function": "execute"}, params={"when": when})
     key = new_key()
     run_id = run_id_of("churn-training", key)
-    driver.http.post("/runs", json=good(key))
+    with contextlib.suppress(httpx.TransportError):  # the host may die before it has answered
+        driver.http.post("/runs", json=good(key))
     eventually(lambda: not host.is_running, 30)  # the fault struck
     assert (run_id in driver.jobs()) == (when == "after")
-    # The message's lock runs out a minute after it was taken; nobody wants to wait for that.
     driver.stack.start_host()
 
     driver.wait_for(run_id, "COMPLETED", within=90)
@@ -196,12 +204,14 @@ def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
 
 def test_the_host_is_killed_before_it_recorded(driver: Driver) -> None:
     host = driver.stack.processes[HOST]
+    driver.short_locks()
     driver.stack.plan_fault("functions", "crash", match={"function": "record"}, params={"when": "before"})
-    run_id = driver.create()
+    key = new_key()
+    run_id = run_id_of("churn-training", key)
+    with contextlib.suppress(httpx.TransportError):
+        driver.http.post("/runs", json=good(key))
     eventually(lambda: not host.is_running, 30)
-    # The lock of this queue is five minutes; a shorter one for what comes after.
     driver.stack.start_host()
-    driver.stack.call("service_bus", "POST", "/locks/expire", {"queue": "run-events"})
 
     assert_one_completed_job(driver, run_id)
 

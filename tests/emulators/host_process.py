@@ -82,17 +82,15 @@ def running_host(app: str, folder: Path, **settings: str) -> Iterator[RunningHos
 class RunningBroker:
     """A Service Bus emulator process with the queues `one` and `many`, and `other` and `more` for a second host."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lock: str) -> None:
         port, control_port = free_port(), free_port()
         self.control = f"http://127.0.0.1:{control_port}"
         self.connection_string = (
             f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=RootManageSharedAccessKey;"
             "SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true;"
         )
-        locks = {"one": "PT2S", "other": "PT2S", "many": "PT20S", "more": "PT20S"}
-        queues = [
-            {"Name": name, "Properties": {"LockDuration": lock, "MaxDeliveryCount": 3}} for name, lock in locks.items()
-        ]
+        properties = {"LockDuration": lock, "MaxDeliveryCount": 3}
+        queues = [{"Name": name, "Properties": properties} for name in ("one", "many", "other", "more")]
         self._open = ExitStack()
         client = ServiceBusClient.from_connection_string(self.connection_string, retry_backoff_factor=0.05)
         self._client = self._open.enter_context(client)
@@ -143,8 +141,8 @@ class RunningBroker:
 
 
 @contextmanager
-def running_broker(folder: Path) -> Iterator[RunningBroker]:
-    broker = RunningBroker(folder)
+def running_broker(folder: Path, lock: str = "PT30S") -> Iterator[RunningBroker]:
+    broker = RunningBroker(folder, lock)
     broker.process.start()
     try:
         broker.process.wait_until_healthy()

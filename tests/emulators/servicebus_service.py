@@ -51,6 +51,13 @@ class ServiceBus:
             self.connection_string, **{"retry_backoff_factor": 0.05, "retry_total": 4, **options}
         )
 
+    def send(self, queue: str, *bodies: str, **broker_properties: Any) -> None:
+        """Send over REST, where the way in does not matter: it spares the SDK's second of opening and closing."""
+        url = f"{self.rest_url}/{queue}"
+        batch = [{"Body": body, "BrokerProperties": broker_properties} for body in bodies]
+        headers = {"Content-Type": "application/vnd.microsoft.servicebus.json", "Authorization": token(url)}
+        httpx.post(f"{url}/messages", json=batch, headers=headers, trust_env=False).raise_for_status()
+
     def plan(self, kind: str, *, times: int = 1, params: dict[str, Any] | None = None, **match: str) -> str:
         """Plan a fault; returns its id."""
         fault = {"kind": kind, "times": times, "match": match, "params": params or {}}

@@ -12,7 +12,7 @@ from tests.eventually import eventually
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as running:
+    with running_broker(tmp_path_factory.mktemp("broker"), lock="PT2S") as running:
         yield running
 
 
@@ -60,7 +60,6 @@ def test_a_crash_strikes_only_the_message_that_it_matches(broker: RunningBroker,
 
 
 def test_a_crash_loses_no_message_of_a_batch(broker: RunningBroker, host: RunningHost) -> None:
-    httpx.put(f"{broker.control}/queues/many", json={"lock_seconds": 2}).raise_for_status()
     host.plan("crash", {"function": "many", "when": "after"})
 
     broker.send("many", [{}] * 3)

@@ -16,7 +16,7 @@ SERVICE_BUS = "AzureFunctionsJobHost__extensions__serviceBus__"
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as running:
+    with running_broker(tmp_path_factory.mktemp("broker"), lock="PT2S") as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.emulators.host_process import RunningBroker, RunningHost, running_broker, running_host
+from tests.emulators.host_process import RunningHost, running_host
 from tests.eventually import eventually
 
 YEAR_SECONDS = 366 * 86400

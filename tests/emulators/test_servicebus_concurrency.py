@@ -39,10 +39,9 @@ def test_competing_receivers_get_each_message_once(service: ServiceBus) -> None:
                 done.append(str(message))
         return done
 
-    with service.client() as client, client.get_queue_sender("orders") as sender:
-        sender.send_messages([ServiceBusMessage(str(number)) for number in range(MESSAGES)])
-        with ThreadPoolExecutor(RECEIVERS) as pool:
-            shares = list(pool.map(work, range(RECEIVERS)))
+    service.send("orders", *map(str, range(MESSAGES)))
+    with ThreadPoolExecutor(RECEIVERS) as pool:
+        shares = list(pool.map(work, range(RECEIVERS)))
 
     assert Counter(text for share in shares for text in share) == Counter(str(number) for number in range(MESSAGES))
     assert all(shares)
@@ -110,9 +109,9 @@ def test_a_burst_of_asynchronous_receivers_shares_the_queue(service: ServiceBus)
 
     async def work() -> list[str]:
         async with ServiceBusClient.from_connection_string(service.connection_string) as client:
-            async with client.get_queue_sender("orders") as sender:
-                await sender.send_messages([ServiceBusMessage(str(number)) for number in range(80)])
             shares = await asyncio.gather(*(one(client, 10) for _ in range(8)))
             return [text for share in shares for text in share]
+
+    service.send("orders", *map(str, range(80)))
 
     assert Counter(asyncio.run(work())) == Counter(str(number) for number in range(80))

@@ -233,7 +233,7 @@ def test_an_outage_refuses_everything_and_loses_nothing(line: Line) -> None:
 
 
 def test_outages_can_come_and_go(line: Line) -> None:
-    for _ in range(3):
+    for _ in range(2):
         line.service.outage(down=True)
         line.service.outage(down=True)
         line.service.outage(down=False)

@@ -170,11 +170,10 @@ def test_peeking_shows_messages_without_locking_them(line: Line) -> None:
 
 def test_prefetched_messages_come_back_uncounted_when_the_receiver_closes(line: Line) -> None:
     line.service.configure("fleeting", lock_seconds=300)
-    with line.service.client() as client, client.get_queue_sender("fleeting") as sender:
-        sender.send_messages([ServiceBusMessage(str(number)) for number in range(5)])
-        with client.get_queue_receiver("fleeting", prefetch_count=10) as receiver:
-            [message] = receiver.receive_messages(1, max_wait_time=WAIT)
-            receiver.complete_message(message)
+    line.service.send("fleeting", *"01234")
+    with line.service.client() as client, client.get_queue_receiver("fleeting", prefetch_count=10) as receiver:
+        [message] = receiver.receive_messages(1, max_wait_time=WAIT)
+        receiver.complete_message(message)
 
     eventually(lambda: line.service.counts("fleeting")["active"] == 4)
     assert line.service.counts("fleeting")["locked"] == 0
@@ -182,33 +181,31 @@ def test_prefetched_messages_come_back_uncounted_when_the_receiver_closes(line: 
 
 
 def test_receive_and_delete_removes_without_settling(line: Line) -> None:
-    with line.service.client() as client, client.get_queue_sender("unique") as sender:
-        sender.send_messages([ServiceBusMessage(str(number)) for number in range(5)])
-        mode = ServiceBusReceiveMode.RECEIVE_AND_DELETE
-        with client.get_queue_receiver("unique", receive_mode=mode) as receiver:
-            found = receiver.receive_messages(5, max_wait_time=WAIT)
+    line.service.send("unique", *"01234")
+    mode = ServiceBusReceiveMode.RECEIVE_AND_DELETE
+    with line.service.client() as client, client.get_queue_receiver("unique", receive_mode=mode) as receiver:
+        found = receiver.receive_messages(5, max_wait_time=WAIT)
 
     assert [str(message) for message in found] == ["0", "1", "2", "3", "4"]
     assert line.service.counts("unique")["locked"] == 0
 
 
 def test_a_locked_message_stays_locked_when_its_receiver_goes(line: Line) -> None:
-    with line.service.client() as client, client.get_queue_sender("unique") as sender:
-        sender.send_messages(ServiceBusMessage("in work"))
-        with client.get_queue_receiver("unique") as receiver:
-            assert receiver.receive_messages(1, max_wait_time=WAIT)
+    line.service.send("unique", "in work")
+    with line.service.client() as client, client.get_queue_receiver("unique") as receiver:
+        assert receiver.receive_messages(1, max_wait_time=WAIT)
 
     counts = line.service.counts("unique")
     assert (counts["active"], counts["locked"]) == (0, 1)
 
 
 def test_the_control_surface_shows_what_a_message_holds(line: Line) -> None:
-    with line.service.client() as client, client.get_queue_sender("dropped") as sender:
-        sender.send_messages(
-            ServiceBusMessage('{"ü": 1}', message_id="m", subject="s", application_properties={"run": "r-1"})
-        )
+    line.sender.send_messages(
+        ServiceBusMessage('{"ü": 1}', message_id="m", subject="s", application_properties={"run": "r-1"})
+    )
+    line.receive()
 
-    [shown] = line.service.messages("dropped")
+    [shown] = line.service.messages("orders", "locked")
 
     assert shown["body"] == '{"ü": 1}'
     assert (shown["message_id"], shown["subject"], shown["delivery_count"]) == ("m", "s", 0)

@@ -87,7 +87,7 @@ def test_sessions_are_refused_as_not_implemented(service: ServiceBus, session: A
 
 
 def test_deferral_is_refused_as_not_implemented(service: ServiceBus) -> None:
-    send(service.connection_string)
+    service.send("orders", "x")
     with service.client(retry_total=0) as client, client.get_queue_receiver("orders") as receiver:
         [message] = receiver.receive_messages(1, max_wait_time=WAIT)
 

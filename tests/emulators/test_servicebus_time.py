@@ -67,13 +67,13 @@ def test_a_renewed_lock_outlives_the_first_one(line: Line) -> None:
     message = line.receive()
     first = message.locked_until_utc
     assert first is not None
-
-    until = line.receiver.renew_message_lock(message)
     line.service.configure("orders", lock_seconds=60)
-    longer = line.receiver.renew_message_lock(message)
+
+    renewed = line.receiver.renew_message_lock(message)
     eventually(lambda: dt.datetime.now(dt.UTC) > first)
 
-    assert first < until < longer
+    assert renewed - first > dt.timedelta(seconds=30)
+    assert message.locked_until_utc == renewed
     assert line.service.counts("orders")["locked"] == 1
     line.receiver.complete_message(message)
 
@@ -152,20 +152,30 @@ def test_the_clock_hurries_only_what_waits_already(line: Line) -> None:
 
 def test_a_message_that_outlives_its_time_is_dead_lettered_or_gone(service: ServiceBus) -> None:
     service.reset()
-    with service.client() as client:
-        for queue in ("fleeting", "dropped"):
-            with client.get_queue_sender(queue) as sender:
-                sender.send_messages([ServiceBusMessage("old"), ServiceBusMessage("young")])
-                sender.send_messages(ServiceBusMessage("short", time_to_live=dt.timedelta(minutes=1)))
+    for queue in ("fleeting", "dropped"):
+        service.send(queue, "old", "older")
+        service.send(queue, "short", TimeToLive=60)
 
     service.advance(61)
     assert [service.counts(queue)["active"] for queue in ("fleeting", "dropped")] == [2, 2]
     service.advance(HOUR)
 
     dead = service.messages("fleeting", "dead")
-    assert [message["body"] for message in dead] == ["old", "young", "short"]
+    assert [message["body"] for message in dead] == ["old", "older", "short"]
     assert {message["dead_letter_reason"] for message in dead} == {"TTLExpiredException"}
     assert service.counts("dropped") == {"active": 0, "locked": 0, "scheduled": 0, "dead": 0, "total_received": 3}
+
+
+def test_a_message_says_how_long_it_lives(line: Line) -> None:
+    line.sender.send_messages(ServiceBusMessage("short", time_to_live=dt.timedelta(minutes=1)))
+
+    message = line.receive()
+    line.service.advance(61)
+
+    assert message.time_to_live == dt.timedelta(minutes=1)
+    line.receiver.abandon_message(message)
+    assert line.nothing_comes()
+    assert line.service.counts("orders")["active"] == 0
 
 
 def test_a_duplicate_is_dropped_while_its_id_is_remembered(line: Line) -> None:
@@ -192,13 +202,11 @@ def test_without_detection_a_duplicate_is_a_message_like_any_other(line: Line) -
 
 
 def test_a_reset_brings_back_the_configured_behaviour(line: Line) -> None:
-    twice = [ServiceBusMessage("1", message_id="k"), ServiceBusMessage("2", message_id="k")]
     line.service.configure("unique", duplicate_detection_seconds=0)
-    with line.service.client() as client, client.get_queue_sender("unique") as sender:
-        sender.send_messages(twice)
-        assert line.service.counts("unique")["active"] == 2
+    line.service.send("unique", "1", "2", MessageId="k")
+    assert line.service.counts("unique")["active"] == 2
 
-        line.service.reset()
-        sender.send_messages(twice)
+    line.service.reset()
+    line.service.send("unique", "1", "2", MessageId="k")
 
     assert line.service.counts("unique")["active"] == 1

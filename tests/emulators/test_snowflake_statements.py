@@ -107,6 +107,21 @@ def test_a_json_null_becomes_null(connection: Any, expression: str) -> None:
     assert value(connection, f"SELECT {expression} {FLATTENED}", ['[{"x": null}]']) is None
 
 
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("TO_CHAR(column1, 'YYYY-MM-DD')", "2026-11-20"),
+        ('TO_VARCHAR(column1, \'YYYY-MM-DD"T"HH24:MI:SS.FF3"Z"\')', "2026-11-20T10:02:03.456Z"),
+        ("TO_CHAR('2026-11-20'::DATE, 'YYYYMMDD')", "20261120"),
+        ("TO_CHAR(7)", "7"),
+    ],
+)
+def test_times_become_text_by_their_format(connection: Any, expression: str, text: str) -> None:
+    sql = f"SELECT {expression} FROM (SELECT ?::TIMESTAMP_TZ AS column1)"  # noqa: S608  texts of this test
+
+    assert value(connection, sql, ["2026-11-20T10:02:03.456Z"]) == text
+
+
 def test_values_come_back_as_the_types_they_have(connection: Any) -> None:
     rows(connection, "CREATE OR REPLACE TABLE KINDS (T TIMESTAMP_TZ, N NUMBER(10,2), B BOOLEAN, V VARIANT, D DATE)")
     insert = f"""INSERT INTO KINDS SELECT TO_TIMESTAMP_TZ(f.value:t::VARCHAR), f.value:n::NUMBER(10,2),
@@ -131,13 +146,17 @@ def test_every_kind_of_bind_arrives(connection: Any) -> None:
     assert found == [(*given[:4], datetime(2026, 11, 20, tzinfo=UTC))]
 
 
-def test_a_batch_of_binds_is_one_statement_with_all_its_rows(connection: Any) -> None:
+def test_a_batch_of_binds_is_one_statement_with_all_its_rows(service: SnowflakeService, connection: Any) -> None:
     rows(connection, "CREATE OR REPLACE TABLE MANY (A INT, B VARCHAR)")
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO MANY VALUES (?, ?)", [(n, str(n)) for n in range(5)])
         assert cursor.rowcount == 5
 
+        with refused(100038):
+            cursor.executemany("INSERT INTO MANY VALUES (?, ?)", [("6", "six"), ("seven", "7")])
+
     assert value(connection, "SELECT COUNT(*) FROM MANY") == 5
+    assert service.ask("/statements")["counts"]["INSERT MANY"] == 2
 
 
 def test_a_script_is_run_statement_by_statement(service: SnowflakeService, connection: Any) -> None:

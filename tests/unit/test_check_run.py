@@ -68,10 +68,9 @@ def test_the_end_is_reported_with_what_the_history_knows(
 def test_the_steps_of_the_chain_are_due_after_2_5_15_30_60_minutes_and_then_hourly(
     check: CheckRun, bridge: Bridge, queues: MemoryQueues, clock: MemoryClock
 ) -> None:
-    assert check.submitted_at is not None
-    due = []
+    start, due = clock.now(), []
     for _ in range(7):
-        due.append(int((check_chain.due_at(check) - check.submitted_at).total_seconds() / 60))
+        due.append(int((check_chain.due_at(check) - start).total_seconds() / 60))
         clock.advance(check_chain.due_at(check) - clock.now())
         check_run(check, bridge)
         check = next_check(queues)

@@ -13,12 +13,12 @@ texts = st.text(max_size=60)
 
 
 @given(texts, texts, texts)
-def test_a_run_id_is_a_legal_job_name(bridge, pipeline, key) -> None:
+def test_a_run_id_is_a_legal_job_name(bridge: str, pipeline: str, key: str) -> None:
     assert identity.is_run_id(identity.run_id(bridge, pipeline, key))
 
 
 @given(st.lists(st.tuples(texts, texts, texts), unique=True, max_size=30))
-def test_different_requests_have_different_run_ids(requests) -> None:
+def test_different_requests_have_different_run_ids(requests: list[tuple[str, str, str]]) -> None:
     assert len({identity.run_id(*request) for request in requests}) == len(requests)
 
 
@@ -34,7 +34,7 @@ def test_the_run_id_of_a_key_never_changes() -> None:
 @pytest.mark.parametrize(
     "text", ["", "r-", "r-" + "a" * 25, "r-" + "a" * 27, "r-" + "A" * 26, "x" * 28, "r-" + "1" * 26]
 )
-def test_other_names_are_not_run_ids(text) -> None:
+def test_other_names_are_not_run_ids(text: str) -> None:
     assert not identity.is_run_id(text)
 
 
@@ -49,7 +49,9 @@ def test_the_order_of_inputs_does_not_change_the_fingerprint() -> None:
     ("pipeline", "component", "literals"),
     [("q", "c", {"a": "1"}), ("p", "d", {"a": "1"}), ("p", "c", {"a": "2"}), ("p", "c", {"b": "1"}), ("p", "c", {})],
 )
-def test_any_difference_in_the_work_changes_the_fingerprint(pipeline, component, literals) -> None:
+def test_any_difference_in_the_work_changes_the_fingerprint(
+    pipeline: str, component: str, literals: dict[str, str]
+) -> None:
     assert identity.fingerprint(pipeline, component, literals) != identity.fingerprint("p", "c", {"a": "1"})
 
 
@@ -64,7 +66,7 @@ def test_a_message_id_fits_the_brokers_limit_whatever_its_origin() -> None:
 
 
 @given(st.integers(0, 1000))
-def test_a_delay_doubles_up_to_the_ceiling_and_is_never_zero(try_) -> None:
+def test_a_delay_doubles_up_to_the_ceiling_and_is_never_zero(try_: int) -> None:
     policy = RetryPolicy()
 
     delay = policy.delay(try_)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.domain.pipelines import Catalogue, InputSpec, InputType, Pipeline, Violation, inputs_schema
+from bridge.domain.pipelines import Catalogue, InputSpec, InputType, Pipeline, Violation, closest, inputs_schema
 
 SPECS = (
     InputSpec(name="as_of", type=InputType.DATE, required=True),
@@ -106,6 +106,12 @@ def test_a_message_with_a_hostile_name_is_printable() -> None:
 
     assert found[0].message.isprintable()
     assert (found[0].field or "").isprintable()
+
+
+def test_what_was_meant_is_found_in_any_case() -> None:
+    assert closest("AS_OF", ["As_Of", "Rows"]) == "As_Of"
+    assert closest("as_of", ["AS_OF", "ROWS"]) == "AS_OF"
+    assert closest("nothing", ["AS_OF"]) is None
 
 
 def test_pipelines_are_found_by_name_and_suggested() -> None:

@@ -223,6 +223,7 @@ def test_a_wrong_key_is_told_with_its_fix(lines: str, problem: str) -> None:
             "inputs: {1x: {type: date}}",
             'inputs.1x: "1x" is not a name: use letters, digits and underscores, no digit first',
         ),
+        ("inputs: {x: {type: }}", "inputs.x.type: has no value: give one or leave it out"),
         ("inputs: {x: {type: date, required: yes}}", 'inputs.x.required: is "yes": write true or false'),
         (
             "inputs: {x: {type: date, default: 2026-02-30}}",

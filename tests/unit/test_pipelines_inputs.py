@@ -104,7 +104,9 @@ def test_a_value_of_another_type_is_refused_with_what_would_be_right(kind: str, 
     assert (error.code, error.reason) == ("WRONG_TYPE", reason)
 
 
-@pytest.mark.parametrize("written", [Decimal("1E+999999999"), Decimal("1E-999999999"), 10**1000, Decimal("1E+1000")])
+@pytest.mark.parametrize(
+    "written", [Decimal("1E+999999999999"), Decimal("1E-999999999999"), 10**1000, Decimal("1E+1000")]
+)
 def test_a_number_that_would_fill_the_memory_is_refused(written: object) -> None:
     error = refusal("number", written)
 
@@ -190,4 +192,5 @@ def test_azure_ml_is_given_text(value: str | int | Decimal, literal: str) -> Non
 
 
 def test_a_number_that_nobody_checked_is_not_written_out() -> None:
-    assert aml_literal(Decimal("1E+999999999")) == "1E+999999999"
+    assert aml_literal(Decimal("1E+999999999999")) == "1E+999999999999"
+    assert aml_literal(Decimal("1E-999999999999")) == "1E-999999999999"

@@ -1,6 +1,7 @@
 """The lattice: any order and any repetition of a run's events ends in one and the same state."""
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,9 @@ histories = st.lists(
 
 
 @given(histories, st.randoms(use_true_random=False), st.data())
-def test_any_order_and_repetition_of_events_gives_the_same_state(history, random, data) -> None:
+def test_any_order_and_repetition_of_events_gives_the_same_state(
+    history: list[RunEvent], random: Random, data: st.DataObject
+) -> None:
     repeated = history + data.draw(st.lists(st.sampled_from(history), max_size=6))
     random.shuffle(repeated)
 
@@ -67,7 +70,7 @@ def test_any_order_and_repetition_of_events_gives_the_same_state(history, random
 
 
 @given(histories, job_events())
-def test_a_job_fact_outranks_every_bridge_fact(history, fact) -> None:
+def test_a_job_fact_outranks_every_bridge_fact(history: list[RunEvent], fact: RunEvent) -> None:
     state = fold([*history, fact])
 
     assert state is not None
@@ -75,14 +78,14 @@ def test_a_job_fact_outranks_every_bridge_fact(history, fact) -> None:
 
 
 @given(histories, st.lists(notes(), max_size=4))
-def test_notes_never_change_the_state_nor_any_column(history, remarks) -> None:
+def test_notes_never_change_the_state_nor_any_column(history: list[RunEvent], remarks: list[RunEvent]) -> None:
     facts = [event for event in history if event.rank > 0]
     if facts:
         assert fold([*facts, *remarks]) == fold(facts)
 
 
 @given(histories, times)
-def test_nothing_that_is_under_way_follows_an_end(history, at) -> None:
+def test_nothing_that_is_under_way_follows_an_end(history: list[RunEvent], at: datetime) -> None:
     ended = [*history, events.job_fact(RUN, JobStatus.COMPLETED, at)]
 
     state = fold(ended)
@@ -136,7 +139,7 @@ def test_the_submitted_row_alone_tells_the_whole_request() -> None:
         ("BrandNew", "BRANDNEW"),
     ],
 )
-def test_amls_words_are_read_in_any_spelling(aml, ours) -> None:
+def test_amls_words_are_read_in_any_spelling(aml: str, ours: str) -> None:
     assert statuses.job_status(aml) == ours
 
 

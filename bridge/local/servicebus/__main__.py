@@ -47,9 +47,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     emulator = ServiceBusEmulator(namespace, broker)
     control = HttpListener(control_app(emulator, listen, queue_routes(namespace, broker)), arguments.control_port)
     await control.up()
-    print(
-        f"servicebus: amqp://127.0.0.1:{arguments.port}, control http://127.0.0.1:{arguments.control_port}", flush=True
-    )
+    print(f"servicebus: amqp on {arguments.port}, control on {arguments.control_port}", flush=True)
     await until_stopped(with_parent=arguments.with_parent)
     await control.down()
     await listen(up=False)
@@ -57,7 +55,6 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
-    logging.getLogger("proton").setLevel(
-        logging.CRITICAL
-    )  # it reports every client that hangs up before being answered
+    # proton reports every client that hangs up before it is answered.
+    logging.getLogger("proton").setLevel(logging.CRITICAL)
     asyncio.run(_serve(_arguments()))

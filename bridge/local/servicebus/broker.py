@@ -73,6 +73,7 @@ class Broker:
         self._dispatcher.serve(queue)
 
     def tick(self) -> None:
+        """Do what time has made due, and deliver it."""
         self._dispatcher.tick()
 
     def on_reactor_init(self, _event: Any) -> None:
@@ -154,7 +155,7 @@ class Broker:
             return Attachment(peer, link, Kind.TOKENS, path)
         if not peer.may_use(path):
             raise UnauthorizedError(
-                "UnauthorizedError access. 'Listen' or 'Send' claim(s) are required to perform this operation."
+                "Unauthorized access. 'Listen' or 'Send' claim(s) are required to perform this operation."
             )
         entity, _, last = path.rpartition("/")
         if last == Kind.MANAGEMENT.value:
@@ -167,9 +168,9 @@ class Broker:
         return Attachment(peer, link, Kind.QUEUE, path, queue)
 
     def _open_for_input(self, attachment: Attachment) -> None:
-        queue, link = attachment.queue, attachment.link
-        sends = attachment.kind is Kind.QUEUE and queue is not None
-        link.max_message_size = queue.options.max_send_bytes if sends and queue else MAX_REQUEST_BYTES
+        link = attachment.link
+        queue = attachment.queue if attachment.kind is Kind.QUEUE else None
+        link.max_message_size = queue.options.max_send_bytes if queue else MAX_REQUEST_BYTES
         link.open()
         link.flow(CREDIT)
 

@@ -45,6 +45,8 @@ class ServiceBusEmulator:
 
 
 def queue_routes(namespace: Namespace, broker: Broker) -> list[Route]:
+    """Looking into queues, and changing how they behave while they run."""
+
     async def in_loop(function: Callable[[], T]) -> T:
         return await asyncio.wrap_future(broker.loop.submit(function))
 

@@ -4,7 +4,7 @@ import uuid
 from collections import deque
 from typing import Any
 
-from proton import Delivery, Endpoint, Link
+from proton import Delivery, Link
 
 from bridge.local.servicebus.errors import LockLostError, RefusedError
 from bridge.local.servicebus.links import Attachment, condition
@@ -22,6 +22,7 @@ class Dispatcher:
         self._receivers: dict[MessageQueue, deque[Attachment]] = {}
 
     def add(self, queue: MessageQueue, receiver: Attachment) -> None:
+        """A new receiver; it gets nothing before it gives credit."""
         self._receivers.setdefault(queue, deque()).append(receiver)
 
     def remove(self, queue: MessageQueue, receiver: Attachment) -> None:
@@ -42,14 +43,14 @@ class Dispatcher:
     def serve(self, queue: MessageQueue) -> None:
         """Deliver what is active to whoever has credit."""
         receivers = self._receivers.get(queue)
-        without_credit = 0
-        while receivers and queue.has_active and without_credit < len(receivers):
+        idle = 0
+        while receivers and queue.has_active and idle < len(receivers):
             receiver = receivers[0]
             receivers.rotate(-1)
-            if receiver.link.credit <= 0 or not receiver.link.state & Endpoint.REMOTE_ACTIVE:
-                without_credit += 1
+            if not receiver.wants_messages:
+                idle += 1
             elif self._deliver(queue, receiver):
-                without_credit = 0
+                idle = 0
 
     def settled(self, queue: MessageQueue, delivery: Any) -> None:
         """Apply what a receiver says about a delivery, and confirm it by echoing the same outcome, settled."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from proton import Condition, Terminus, symbol
+from proton import Condition, Endpoint, Terminus, symbol
 
 from bridge.local.servicebus.errors import RefusedError
 from bridge.local.servicebus.queue import MessageQueue
@@ -28,12 +28,15 @@ class Peer:
     grants: set[Grant] = field(default_factory=set)
     #: The links on which answers go out, by path.
     answers: dict[str, Any] = field(default_factory=dict)
+    #: Gone, though proton may still show its links for a moment.
+    is_dropped: bool = False
 
     def may_use(self, path: str) -> bool:
         return any(grant.covers(path) for grant in self.grants)
 
     def drop(self) -> None:
         """End the connection as a lost network would: no goodbye, and what was not sent yet is lost."""
+        self.is_dropped = True
         transport = self.connection.transport
         if transport is not None:
             transport.close_tail()
@@ -50,6 +53,11 @@ class Attachment:
     path: str
     #: None only for tokens.
     queue: MessageQueue | None = None
+
+    @property
+    def wants_messages(self) -> bool:
+        """Whether this is a receiver that is there and has credit."""
+        return not self.peer.is_dropped and self.link.credit > 0 and bool(self.link.state & Endpoint.REMOTE_ACTIVE)
 
     def detach(self, name: str, text: str) -> None:
         """Take the link away from the client."""

@@ -40,6 +40,7 @@ class Management:
         }
 
     def answer(self, queue: MessageQueue, payload: bytes) -> bytes:
+        """Carry out one request; what is refused is an answer too."""
         request = read_request(payload)
         try:
             operation = self._operations.get(request.operation)

@@ -66,10 +66,12 @@ class Namespace:
         return iter(self._by_path.values())
 
     def advance(self, seconds: float) -> None:
+        """Make what waits due this much sooner, in every queue."""
         for queue in self.queues.values():
             queue.advance(seconds)
 
     def reset(self) -> None:
+        """Empty every queue and give it back the behaviour that was configured."""
         for name, queue in self.queues.items():
             queue.configure(self._configured[name])
             queue.clear()

@@ -24,9 +24,11 @@ What it does not do
 * Tasks, streams, alerts, procedures, SQL functions, warehouses, grants, integrations and secrets are accepted,
   recorded and forgotten. `CALL` and scripting blocks are refused.
 * The control clock moves nothing: nothing in here waits for a due time.
-* VARCHAR lengths are not enforced, integers beyond 64 bits do not fit a column, `1 / 0` is infinity, the offset of a
-  TIMESTAMP_TZ is lost (every time is UTC), and a failed statement aborts an open transaction.
-* External functions: no overloads, no translators, no Content-MD5, batches of one query one after the other.
+* VARCHAR lengths are not enforced, integers beyond 64 bits do not fit a column, `1 / 0` is infinity, SUM of a NUMBER
+  is a float, the offset of a TIMESTAMP_TZ is lost (every time is UTC), and a failed statement aborts an open
+  transaction.
+* A login creates the database and the schema that it names.
+* External functions: no overloads, no translators, no Content-MD5, no SHOW; the batches of a query go one by one.
 * `PUT`, `GET`, stages in clouds, `QUERY_HISTORY`, `RESULT_SCAN` and several statements in one request do not work.
 * Databases live in memory and end with the process.
 """

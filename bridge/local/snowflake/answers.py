@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fakesnow.statement_type import DML_TYPE_IDS
+from fakesnow.statement_type import DML_TYPE_IDS, INSERT
 from fakesnow.transforms import SERVER_VERSION
 
 from bridge.local.snowflake.arrow_results import encoded
@@ -115,7 +115,7 @@ def described(session: Session, query_id: str, type_id: int, rowtype: list[Any],
         queryResultFormat="arrow",
         rowsetBase64="",
         numberOfBinds=binds,
-        arrayBindSupported=False,
+        arrayBindSupported=type_id == INSERT,
     )
 
 

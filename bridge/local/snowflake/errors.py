@@ -98,7 +98,7 @@ def failure_of(error: BaseException) -> StatementFailed:
                 return translate(_plain(cause))
     if isinstance(error, snowflake.connector.errors.Error):
         return _from_fakesnow(error)
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError | AssertionError):  # fakesnow asserts what it cannot handle
         return unsupported(_plain(error))
     return StatementFailed(603, "XX000", f"SQL execution internal error: {type(error).__name__}: {_plain(error)}")
 

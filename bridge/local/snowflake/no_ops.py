@@ -50,7 +50,16 @@ _KINDS = (
     ("GRANT", re.compile(r"(?:GRANT|REVOKE)\b", re.I)),
     ("USE SECONDARY ROLES", re.compile(r"USE\s+SECONDARY\s+ROLES\b", re.I)),
     ("EXECUTE", re.compile(r"EXECUTE\s+(?:TASK|ALERT|JOB\s+SERVICE)\b", re.I)),
-    ("COMMENT", re.compile(rf"COMMENT\s+(?:IF\s+EXISTS\s+)?ON\s+(?:{_OBJECTS}|SCHEMA|DATABASE)\b", re.I)),
+    ("COMMENT", re.compile(rf"COMMENT\s+(?:IF\s+EXISTS\s+)?ON\s+(?:{_OBJECTS}|SCHEMA|DATABASE|COLUMN|VIEW)\b", re.I)),
+    ("DESCRIBE", re.compile(rf"DESC(?:RIBE)?\s+(?:{_OBJECTS})\b", re.I)),
+    (
+        "ALTER PARAMETER",
+        re.compile(
+            r"ALTER\s+(?:TABLE|SCHEMA|DATABASE)\s+(?:IF\s+EXISTS\s+)?[\w.$\"]+\s+(?:UN)?SET\s+"
+            r"(?:DATA_RETENTION_TIME_IN_DAYS|MAX_DATA_EXTENSION_TIME_IN_DAYS|CHANGE_TRACKING|DEFAULT_DDL_COLLATION)\b",
+            re.I,
+        ),
+    ),
     (
         "",
         re.compile(

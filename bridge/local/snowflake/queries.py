@@ -124,6 +124,8 @@ class Queries:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _record(self, session: Session, request: StatementRequest, started: float, error: str | None) -> None:
+        if request.describe_only:  # the connector asks so before it sends an array of binds
+            return
         self._log.record(
             session_id=session.id,
             sql=request.sql,

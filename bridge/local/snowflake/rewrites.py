@@ -11,8 +11,9 @@ from fakesnow.dialect import parse
 from sqlglot import exp
 
 from bridge.local.snowflake.errors import StatementFailed, compilation_error, unsupported
-from bridge.local.snowflake.sql_text import outside_strings
+from bridge.local.snowflake.sql_text import outside_strings, without_comments
 
+_MANAGED_ACCESS = re.compile(r"\bWITH\s+MANAGED\s+ACCESS\b", re.I)
 _CREATE_OR_ALTER = re.compile(r"CREATE\s+OR\s+ALTER\b", re.I)
 _TO_TIMESTAMP_TZ = {
     "TO_TIMESTAMP_TZ": exp.Cast,
@@ -27,6 +28,26 @@ _CONTEXT_FUNCTIONS = {
     exp.CurrentWarehouse: "CURRENT_WAREHOUSE",
     exp.CurrentSession: "CURRENT_SESSION",
 }
+_DATE_PART = re.compile(r'"[^"]*"|YYYY|YY|MON|MM|DD|DY|HH24|HH12|MI|SS|FF\d?|AM|PM|TZHTZM', re.I)
+_DATE_PARTS = {
+    "YYYY": "%Y",
+    "YY": "%y",
+    "MON": "%b",
+    "MM": "%m",
+    "DD": "%d",
+    "DY": "%a",
+    "HH24": "%H",
+    "HH12": "%I",
+    "MI": "%M",
+    "SS": "%S",
+    "FF": "%n",
+    "FF3": "%g",
+    "FF6": "%f",
+    "FF9": "%n",
+    "AM": "%p",
+    "PM": "%p",
+    "TZHTZM": "%z",
+}
 _MADE_UP_IN_VALUES = (exp.ParseJSON, exp.Struct, exp.JSONObject, exp.Array)
 
 #: The replacement of one function call: its path as written, its arguments; None leaves the call alone.
@@ -39,7 +60,7 @@ def parse_statement(sql: str) -> Any:
     Raises:
         StatementFailed: there is none, there are several, or it is one that would do harm if it were let through.
     """
-    text = outside_strings(sql, lambda part: part.replace("?::", "? ::"))  # the parser takes ?:: for one operator
+    text = outside_strings(sql, _parsable)
     statements = [found for found in parse(text) if found is not None and not isinstance(found, exp.Semicolon)]
     if not statements:
         raise compilation_error(900, "42601", "Empty SQL statement.")
@@ -47,11 +68,16 @@ def parse_statement(sql: str) -> Any:
         raise StatementFailed(
             8, "0A000", f"Actual statement count {len(statements)} did not match the desired statement count 1."
         )
-    if _CREATE_OR_ALTER.match(sql.lstrip()):
+    if _CREATE_OR_ALTER.match(without_comments(sql)):
         raise unsupported("CREATE OR ALTER, which fakesnow would take for CREATE OR REPLACE")
     if isinstance(statements[0], exp.Command) and str(statements[0].this).upper() in {"CALL", "EXECUTE"}:
         raise unsupported(str(statements[0].this).upper())
     return statements[0]
+
+
+def _parsable(part: str) -> str:
+    """What the parser takes for something else: ?:: for one operator, and a clause it does not know."""
+    return _MANAGED_ACCESS.sub("", part.replace("?::", "? ::"))
 
 
 def rewrite(statement: Any, *, context: Mapping[str, str], resolve: Resolve) -> Any:
@@ -82,6 +108,10 @@ def _replacement(node: Any, context: Mapping[str, str], resolve: Resolve) -> Any
         return _object(node, keep_nulls=False)
     if isinstance(node, exp.JSONObject):
         return _object(node, keep_nulls=True)
+    if isinstance(node, exp.ToChar):
+        return _text_of_time(node)
+    if isinstance(node, exp.JSONKeys):
+        return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="JSON_KEYS", expressions=[node.this])])
     if isinstance(node, exp.Parameter):
         return _positional_column(node)
     name = _CONTEXT_FUNCTIONS.get(type(node))
@@ -146,6 +176,19 @@ def _is_constant(node: Any) -> bool:
     """Never NULL: a literal, or an object or array that was made of something."""
     made = isinstance(node, exp.Anonymous) and node.name in {"JSON_OBJECT", "JSON_ARRAY"}
     return made or isinstance(node, exp.Literal | exp.Boolean)
+
+
+def _text_of_time(node: Any) -> Any:
+    """TO_CHAR with a format for a date or time; the parser would drop the format without a word."""
+    given = node.args.get("format")
+    if not isinstance(given, exp.Literal) or not _DATE_PART.search(given.name):
+        return node
+
+    def directive(found: re.Match[str]) -> str:
+        return found[0].strip('"') if found[0].startswith('"') else _DATE_PARTS.get(found[0].upper(), found[0])
+
+    text = exp.Literal.string(_DATE_PART.sub(directive, given.name))
+    return exp.Anonymous(this="STRFTIME", expressions=[node.this, text])
 
 
 def _positional_column(node: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -95,9 +97,10 @@ class StatementRunner:
             return self._describe(session, cursor, statement, request)
         batches = _batches(request.bindings)
         count = 0
-        for binds in batches:
-            self._execute_with_patience(session, cursor, sql, statement, binds)
-            count += cursor.rowcount or 0
+        with _all_or_nothing(session.connection, needed=len(batches) > 1):
+            for binds in batches:
+                self._execute_with_patience(session, cursor, sql, statement, binds)
+                count += cursor.rowcount or 0
         rowtype = describe_as_rowtype(cursor._describe_last_sql())
         table = cursor._arrow_table
         session.connection.results_cache.clear()  # fakesnow would keep every result for ever
@@ -153,6 +156,25 @@ class StatementRunner:
             cursor._last_sql = DESCRIBE_RESULT_SQL.get(type(statement), "SELECT '' AS status")
         rowtype = describe_as_rowtype(cursor._describe_last_sql())
         return answers.described(session, request.query_id, statement_type_id(statement), rowtype, binds)
+
+
+@contextmanager
+def _all_or_nothing(connection: Any, *, needed: bool) -> Iterator[None]:
+    """One transaction around the executions of an array of binds, unless the client has one open."""
+    duck = connection._duck_conn
+    try:
+        if needed:
+            duck.begin()
+    except duckdb.TransactionException:
+        needed = False
+    try:
+        yield
+    except BaseException:
+        if needed:
+            duck.rollback()
+        raise
+    if needed:
+        duck.commit()
 
 
 def _context_headers(session: Session, sql: str) -> dict[str, str]:
