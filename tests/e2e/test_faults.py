@@ -188,7 +188,7 @@ def test_snowflake_fails_after_it_wrote(driver: Driver) -> None:
 def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
     host = driver.stack.processes[HOST]
     driver.short_locks()
-    driver.stack.plan_fault("functions", "crash", match={"function": "execute"}, params={"when": when})
+    driver.stack.plan_fault("functions", "crash", match={"function": "execute", "when": when})
     key = new_key()
     run_id = run_id_of("churn-training", key)
     with contextlib.suppress(httpx.TransportError):  # the host may die before it has answered
@@ -205,7 +205,7 @@ def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
 def test_the_host_is_killed_before_it_recorded(driver: Driver) -> None:
     host = driver.stack.processes[HOST]
     driver.short_locks()
-    driver.stack.plan_fault("functions", "crash", match={"function": "record"}, params={"when": "before"})
+    driver.stack.plan_fault("functions", "crash", match={"function": "record", "when": "before"})
     key = new_key()
     run_id = run_id_of("churn-training", key)
     with contextlib.suppress(httpx.TransportError):
