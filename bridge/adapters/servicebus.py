@@ -66,7 +66,7 @@ class ServiceBusQueues:
     def _sender(self, queue: Queue) -> "tuple[ServiceBusSender, threading.Lock]":
         with self._lock:
             if queue not in self._senders:
-                sender = self._connected().get_queue_sender(self._names[queue], socket_timeout=10)
+                sender = self._connected().get_queue_sender(self._names[queue])
                 self._senders[queue] = (sender, threading.Lock())
             return self._senders[queue]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import azure.functions as func
 
-from bridge.domain.errors import BridgeError, ConfigurationError, PermanentError, RetryableError, Throttled
+from bridge.domain.errors import ConfigurationError, PermanentError, RetryableError, Throttled
 from bridge.payloads import lossless
 from bridge.payloads.external_function import UnusableRequest
 from bridge.ports import Bridge
@@ -20,6 +20,7 @@ GetBridge = Callable[[], Bridge]
 log = logging.getLogger(__name__)
 CORRELATION_HEADER = "x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 RETRY_AFTER = timedelta(seconds=5)
 
 
@@ -30,6 +31,17 @@ def correlation_id(request: func.HttpRequest) -> str:
         if _CORRELATION_ID.fullmatch(given):
             return str(given)
     return str(uuid.uuid4())
+
+
+def traceparent(request: func.HttpRequest) -> str | None:
+    """The caller's trace, when it is one: it travels with the run, so anything else stays at the door."""
+    given = request.headers.get("traceparent") or ""
+    return given if _TRACEPARENT.fullmatch(given) else None
+
+
+def retry_seconds(error: RetryableError) -> str:
+    """For Retry-After, which takes whole seconds."""
+    return str(max(1, math.ceil((error.retry_after or RETRY_AFTER).total_seconds())))
 
 
 def as_json(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
@@ -67,8 +79,6 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     except PermanentError as error:
         log.warning("refused: %s", error)
         response = problem(502, "A service refused", str(error), code=error.code, correlation_id=correlation)
-    except BridgeError:
-        raise
     except Exception:
         log.exception("unexpected error, correlation id %s", correlation)
         detail = "this is a defect of the bridge; the app's log has more under the correlation id"
@@ -78,13 +88,12 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
 
 
 def _retry(error: RetryableError, correlation: str) -> func.HttpResponse:
-    seconds = math.ceil((error.retry_after or RETRY_AFTER).total_seconds())
     log.warning("try later: %s", error)
     status = 429 if isinstance(error, Throttled) else 503
     return problem(
         status,
         "Try again later",
         f"{error}; send the same request again",
-        headers={"Retry-After": str(max(1, seconds))},
+        headers={"Retry-After": retry_seconds(error)},
         correlation_id=correlation,
     )

@@ -1,11 +1,11 @@
 """The REST routes for curl, Logic Apps and the command line."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import azure.functions as func
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bridge import __version__
 from bridge.domain.commands import Origin
@@ -13,18 +13,20 @@ from bridge.domain.errors import ConfigurationError, RetryableError
 from bridge.domain.identity import is_run_id
 from bridge.domain.pipelines import inputs_schema
 from bridge.domain.statuses import BridgeStatus
-from bridge.handlers.answers import GetBridge, answered, as_json, problem
+from bridge.handlers.answers import GetBridge, answered, as_json, problem, retry_seconds, traceparent
 from bridge.handlers.snowflake import KEY_PRINCIPAL, key_problem, row_result, violation_fields
 from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
-from bridge.payloads.shape import Shape, complaints
+from bridge.payloads.shape import Shape, complaints, in_utc
 from bridge.ports import RunFilter
 from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs, idempotency_key
 from bridge.services.cancel_run import request_cancel
 from bridge.services.find_runs import find_run, find_runs
 
 SOURCE = "http"
+#: The key of the function may come in the query; the platform has looked at it and hands it on.
+KEY_PARAMETER = "code"
 #: HTTP status of a rejection, by the first violation's code.
 _REJECTION_STATUS = {"UNKNOWN_PIPELINE": 404, "NOT_ALLOWED": 403, "TOO_LARGE": 413, "IDEMPOTENCY_CONFLICT": 409}
 
@@ -44,7 +46,7 @@ class RunsQuery(Shape):
     status: Annotated[str, Field(pattern="^[A-Za-z_]{1,40}$")] | None = None
     pipeline: Annotated[str, Field(max_length=200)] | None = None
     query_batch_id: Annotated[str, Field(max_length=200)] | None = None
-    since: datetime | None = None
+    since: Annotated[datetime, AfterValidator(in_utc)] | None = None
     limit: int = Field(default=50, ge=1, le=500)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
@@ -72,15 +74,16 @@ def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespon
 
     def handle(_: str) -> func.HttpResponse:
         try:
-            query = RunsQuery.model_validate(dict(request.params), strict=False)
+            query = RunsQuery.model_validate(
+                {name: value for name, value in request.params.items() if name != KEY_PARAMETER}
+            )
         except ValidationError as error:
             raise UnusableRequest(400, f"query: {complaints(error)}") from error
-        since = query.since.replace(tzinfo=query.since.tzinfo or UTC) if query.since else None
         wanted = RunFilter(
             status=query.status.upper() if query.status else None,
             pipeline=query.pipeline,
             query_batch_id=query.query_batch_id,
-            since=since,
+            since=query.since,
             limit=query.limit,
             offset=query.offset,
         )
@@ -143,7 +146,7 @@ def health(request: func.HttpRequest, get_problems: Callable[[], ConfigurationEr
         problems = get_problems()
         if problems is None:
             return as_json({"status": "ok", "version": __version__})
-        detail = f"{len(problems.problems)} problems in the configuration; the app's log lists them"
+        detail = f"{str(problems).partition(':')[0]}; the app's log lists them"
         return problem(503, "Not configured", detail)
 
     return answered(request, handle)
@@ -175,7 +178,7 @@ def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: st
             source=SOURCE,
             principal=KEY_PRINCIPAL,
             correlation_id=correlation,
-            traceparent=request.headers.get("traceparent"),
+            traceparent=traceparent(request),
         ),
     )
 
@@ -199,12 +202,11 @@ def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool) -> func.HttpR
 
 
 def _not_taken(error: RetryableError, key: str, correlation: str) -> func.HttpResponse:
-    seconds = int(error.retry_after.total_seconds()) if error.retry_after else 5
     return problem(
         503,
         "Try again later",
         f"{error}; send the same request again with this idempotency_key, and it still makes one run",
-        headers={"Retry-After": str(max(1, seconds))},
+        headers={"Retry-After": retry_seconds(error)},
         idempotency_key=key,
         correlation_id=correlation,
     )

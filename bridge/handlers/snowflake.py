@@ -8,7 +8,7 @@ import azure.functions as func
 from bridge import __version__
 from bridge.domain.commands import Origin
 from bridge.domain.pipelines import Violation
-from bridge.handlers.answers import GetBridge, answered
+from bridge.handlers.answers import GetBridge, answered, traceparent
 from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow
 from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs
@@ -17,6 +17,8 @@ from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs
 KEY_PRINCIPAL = "key"
 SOURCE = "external_function"
 SUBMIT_ARGUMENTS = (2, 3)
+#: No pipeline's name is longer; what a caller gives instead is not repeated in answers and rows beyond this.
+NAME_LIMIT = 200
 
 
 def submit_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -84,12 +86,12 @@ def _run_request(
         query_batch_id=context.query_batch_id,
         row_number=row.number,
         batch_rows=batch_rows,
-        traceparent=request.headers.get("traceparent"),
+        traceparent=traceparent(request),
     )
     pipeline, inputs, key = [*row.arguments, None, None, None][:3]
     problem = _row_problem(row, pipeline, inputs, key)
     return RunRequest(
-        pipeline=pipeline if isinstance(pipeline, str) else "",
+        pipeline=pipeline[:NAME_LIMIT] if isinstance(pipeline, str) else "",
         inputs=inputs if isinstance(inputs, Mapping) else {},
         idempotency_key=key if isinstance(key, str) and key else None,
         origin=origin,
@@ -104,6 +106,9 @@ def _row_problem(row: WireRow, pipeline: Any, inputs: Any, key: Any) -> Violatio
         return Violation(code="BAD_ROW", message=message, field="arguments")
     if not isinstance(pipeline, str) or not pipeline:
         return Violation(code="BAD_ROW", message="the pipeline's name is missing: give it as text", field="pipeline")
+    if len(pipeline) > NAME_LIMIT:
+        message = f"the pipeline's name has {len(pipeline)} characters: at most {NAME_LIMIT} are allowed"
+        return Violation(code="BAD_ROW", message=message, field="pipeline")
     if inputs is not None and not isinstance(inputs, Mapping):
         message = "the inputs are not an object: build them with OBJECT_CONSTRUCT_KEEP_NULL(…) or {…}"
         return Violation(code="BAD_ROW", message=message, field="inputs")

@@ -15,25 +15,35 @@ from bridge.services.sweep_jobs import sweep_jobs
 log = logging.getLogger(__name__)
 
 
-def workspace_event(event: func.EventGridEvent, bridge: Bridge) -> None:
+def workspace_event(event: func.EventGridEvent | func.CloudEvent, bridge: Bridge) -> None:
     """An event by webhook, the alternative to the queue; a subscription of the workspace is its only sender.
 
     The webhook carries no delivery properties, so this door is only for the workspace, whose topic is checked as well.
     """
-    document: dict[str, Any] = {
-        "id": event.id,
-        "eventType": event.event_type,
-        "subject": event.subject,
-        "topic": event.topic,
-        "eventTime": event.event_time.isoformat() if event.event_time else None,
-        "data": event.get_json(),
-    }
     try:
-        for read in event_grid.read_events(lossless.dumps(document), WORKSPACE_DOOR):
-            ingest_event(read, bridge)
-    except PoisonMessage as error:
+        events = event_grid.read_events(lossless.dumps(_document(event)), WORKSPACE_DOOR)
+    except (PoisonMessage, ValueError) as error:  # the platform also reads NaN, which is no JSON
         # Raising would have Event Grid send it again for a day; a check finds what the event would have told.
         log.warning("an event cannot be read: %s", error)
+        return
+    for read in events:
+        ingest_event(read, bridge)
+
+
+def _document(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:
+    """The event's JSON, which the platform has taken apart; it makes another class of CloudEvents."""
+    if isinstance(event, func.CloudEvent):
+        kind, topic, time = event.type, event.source, event.time
+    else:
+        kind, topic, time = event.event_type, event.topic, event.event_time
+    return {
+        "id": event.id,
+        "eventType": kind,
+        "subject": event.subject,
+        "topic": topic,
+        "eventTime": time.isoformat() if time else None,
+        "data": event.get_json(),
+    }
 
 
 def sweep(timer: func.TimerRequest, bridge: Bridge) -> None:

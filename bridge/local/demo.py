@@ -1,15 +1,17 @@
 """`make demo`: the main job from nothing, on real SDKs: SQL starts pipelines, and their runs come back as rows."""
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from bridge.local.stack import Stack, local_stack
 
+T = TypeVar("T")
 #: How long the demo waits for its runs to end.
 DEADLINE_SECONDS = 90
 ENDS = {"COMPLETED", "FAILED", "CANCELED", "REJECTED"}
@@ -27,21 +29,47 @@ def run_demo() -> int:
     """0 when every run ended as it should."""
     _say("Starting the emulators and the app; nothing leaves this machine.")
     started = time.monotonic()
-    with local_stack() as stack, _connected(stack) as cursor:
+    with local_stack() as stack:
         _say(f"Ready after {time.monotonic() - started:.1f} s.\n")
+        found = _in_thread(lambda: _show(stack))
+    if found != EXPECTED:
+        _say(f"\nThe runs did not end as expected: {found} instead of {EXPECTED}.")
+        return 1
+    _say("\nDone; everything is stopped. Next: the README's section on deployment, or `python -m bridge.local up`.")
+    return 0
+
+
+def _in_thread(show: Callable[[], T]) -> T:
+    """Work in a thread: the Snowflake connector swallows Ctrl-C while it waits, the main thread does not."""
+    outcome: list[T] = []
+    failure: list[Exception] = []
+
+    def work() -> None:
+        try:
+            outcome.append(show())
+        except Exception as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _show(stack: Stack) -> dict[str, int]:
+    """Everything that the demo shows; how many runs ended in which status."""
+    with _connected(stack) as cursor:
         run_ids = [_submit(cursor, sql) for sql in SUBMITS]
         run_ids.append(_curl(stack))
         runs = list(dict.fromkeys(run_ids))
         statuses = _follow(cursor, runs)
         for run_id in runs:
             _history(cursor, run_id)
-        _say(f"\n{len(runs)} runs of {len(run_ids)} requests: two of them had the same key.")
-    found = {status: list(statuses.values()).count(status) for status in EXPECTED}
-    if found != EXPECTED:
-        _say(f"\nThe runs did not end as expected: {found} instead of {EXPECTED}.")
-        return 1
-    _say("\nDone; everything is stopped. Next: the README's section on deployment, or `python -m bridge.local up`.")
-    return 0
+    _say(f"\n{len(runs)} runs of {len(run_ids)} requests: two of them had the same key.")
+    return {status: list(statuses.values()).count(status) for status in EXPECTED}
 
 
 def _submit(cursor: Any, sql: str) -> str:

@@ -110,7 +110,10 @@ def emulator(module: str, port: int, control_port: int, *arguments: str, log_fil
         "--with-parent",
         *arguments,
     ]
-    return ChildProcess(module, command, f"http://127.0.0.1:{control_port}/health", minimal_environment(), log_file)
+    environment = minimal_environment()
+    if log_file is not None:
+        environment["TMPDIR"] = str(log_file.parent)  # what an emulator leaves behind goes when the stack goes
+    return ChildProcess(module, command, f"http://127.0.0.1:{control_port}/health", environment, log_file)
 
 
 def app_python() -> str:

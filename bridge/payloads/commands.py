@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, Origin, SubmitRun
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.pipelines import aml_literal
 from bridge.payloads import lossless
-from bridge.payloads.shape import Shape, complaints
+from bridge.payloads.shape import Moment, Shape, complaints
 
 SchemaVersion = Literal[1]
 #: Source and principal of a run posted straight to the queue.
@@ -37,7 +37,7 @@ class SubmitRunBody(Shape):
     principal: ShortText | None = None
     roles: list[str] = Field(default_factory=list)
     source: ShortText | None = None
-    accepted_at: AwareDatetime | None = None
+    accepted_at: Moment | None = None
     query_id: ShortText | None = None
     query_batch_id: ShortText | None = None
     row_number: int | None = None
@@ -73,8 +73,8 @@ class SubmitRunBody(Shape):
         )
 
     def to_origin(self) -> Origin:
-        """Where it came from. Only `accept` vouches for a principal: whoever posts to the queue is just that."""
-        accepted = self.accepted_at is not None
+        """Where it came from. Only `accept` vouches for a principal: whoever posts a request to the queue is that."""
+        accepted = self.is_command and self.accepted_at is not None
         return Origin(
             source=(self.source if accepted else None) or QUEUE_DOOR,
             principal=(self.principal if accepted else None) or QUEUE_DOOR,
@@ -98,10 +98,10 @@ class CheckRunBody(Shape):
     workspace: ShortText
     step: int | None = Field(default=None, ge=1)
     origin: ShortText = ""
-    submitted_at: AwareDatetime | None = None
-    timeout_at: AwareDatetime | None = None
+    submitted_at: Moment | None = None
+    timeout_at: Moment | None = None
     last_status: ShortText | None = None
-    missing_since: AwareDatetime | None = None
+    missing_since: Moment | None = None
     attempt: int = Field(default=1, ge=1)
     if_missing_fail: ShortText | None = None
     try_: int = Field(default=0, ge=0, alias="try")
@@ -118,7 +118,7 @@ class CancelRunBody(Shape):
     op: Literal["cancel"]
     run_id: RunId
     workspace: ShortText | None = None
-    requested_at: AwareDatetime
+    requested_at: Moment
     principal: ShortText
     reason: ShortText = "asked by the user"
     try_: int = Field(default=0, ge=0, alias="try")
@@ -135,7 +135,7 @@ _CONTROL: TypeAdapter[CheckRunBody | CancelRunBody] = TypeAdapter(ControlBody)
 def read_submit(text: str | bytes) -> SubmitRunBody:
     """The body of a message on `run-commands`. Raises: PoisonMessage."""
     try:
-        return _SUBMIT.validate_python(lossless.loads(text))
+        return _SUBMIT.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH))
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:
@@ -145,7 +145,7 @@ def read_submit(text: str | bytes) -> SubmitRunBody:
 def read_control(text: str | bytes) -> CheckRun | CancelRun:
     """The body of a message on `run-control`. Raises: PoisonMessage."""
     try:
-        return _CONTROL.validate_python(lossless.loads(text)).to_command()
+        return _CONTROL.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH)).to_command()
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:

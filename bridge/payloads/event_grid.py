@@ -1,14 +1,17 @@
 """Events as Event Grid delivers them: its own schema or CloudEvents 1.0, one object or an array."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.identity import short_hash
 from bridge.domain.records import AmlEvent
 from bridge.payloads import lossless
+from bridge.payloads.shape import in_utc
 
+#: An id is repeated in the ids of messages; one that is longer is replaced by its hash.
+ID_LIMIT = 200
 #: The names of the same things in the two schemas.
 _EVENT_GRID = {"id": "id", "type": "eventType", "subject": "subject", "time": "eventTime", "topic": "topic"}
 _CLOUD_EVENTS = {"id": "id", "type": "type", "subject": "subject", "time": "time", "topic": "source"}
@@ -43,18 +46,17 @@ def _event(item: Any, door: str) -> AmlEvent:
 
 
 def _id(item: Mapping[str, Any], name: str) -> str:
-    """The event's id; without one, a hash of the event, so that its repetitions are still told."""
+    """The event's id; without a usable one, a hash of the event, so that its repetitions are still told."""
     given = item.get(name)
-    return str(given) if given else short_hash([lossless.dumps(item)])
+    return given if isinstance(given, str) and 0 < len(given) <= ID_LIMIT else short_hash([lossless.dumps(item)])
 
 
 def _time(value: Any) -> datetime | None:
     """None where it is missing or unusable: an event is only a hint and is not refused for its date."""
     try:
-        parsed = datetime.fromisoformat(str(value))
+        return in_utc(datetime.fromisoformat(str(value)))
     except ValueError:
         return None
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
 
 
 def _data(value: Any) -> Mapping[str, Any]:

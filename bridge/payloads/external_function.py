@@ -3,6 +3,7 @@
 Source: docs.snowflake.com, external-functions-data-format and external-functions-implementation.
 """
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from bridge.payloads import lossless
 
 #: A batch is some megabytes at most; what unpacks to more is no batch.
 UNPACKED_LIMIT = 32 * 1024 * 1024
-#: zlib's own words: 16 accepts a gzip header, 32 would guess.
-_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+_GZIP = zlib.MAX_WBITS | 16  # zlib's own words: 16 accepts a gzip header, 32 would guess
+#: Some senders of "deflate" leave the zlib header out.
+_WINDOW_BITS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
+#: Snowflake's ids are UUIDs; what is longer would not fit where ids go.
+_ID = re.compile(r"[!-~]{1,200}")
 
 
 class UnusableRequest(Exception):
@@ -44,25 +48,29 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
     """The body without its Content-Encoding. Raises: UnusableRequest."""
     name = (encoding or "identity").strip().lower()
     if name in {"identity", ""}:
-        return body
+        return _limited(body)
     if name not in _WINDOW_BITS:
         raise UnusableRequest(415, f'Content-Encoding "{name[:50]}" is not supported: use gzip, deflate or none')
-    for bits in (_WINDOW_BITS[name], -zlib.MAX_WBITS):  # some senders of "deflate" leave the zlib header out
+    for bits in _WINDOW_BITS[name]:
         try:
             return _inflate(body, bits)
         except zlib.error:
             continue
-    raise UnusableRequest(400, f"the body is not {name} data")
+    raise UnusableRequest(400, f"the body is not one whole {name} stream, as its Content-Encoding says")
 
 
 def _inflate(body: bytes, bits: int) -> bytes:
     stream = zlib.decompressobj(bits)
-    unpacked = stream.decompress(body, UNPACKED_LIMIT)
-    if stream.unconsumed_tail:
-        raise UnusableRequest(413, f"the body unpacks to more than {UNPACKED_LIMIT:,} bytes")
-    if not stream.eof:
-        raise zlib.error("truncated")
+    unpacked = _limited(stream.decompress(body, UNPACKED_LIMIT + 1))
+    if not stream.eof or stream.unused_data:
+        raise zlib.error("truncated, or followed by something else")
     return unpacked
+
+
+def _limited(body: bytes) -> bytes:
+    if len(body) > UNPACKED_LIMIT:
+        raise UnusableRequest(413, f"the body has more than {UNPACKED_LIMIT:,} bytes: send less in one request")
+    return body
 
 
 def read_rows(body: bytes) -> list[WireRow]:
@@ -84,11 +92,19 @@ def _row(index: int, row: Any) -> WireRow:
 
 
 def read_context(headers: Mapping[str, str]) -> WireContext:
-    """The batch's identity: the same on each retry of the batch and each poll."""
+    """The batch's identity: the same on each retry of the batch and each poll. Raises: UnusableRequest."""
     return WireContext(
-        query_id=headers.get("sf-external-function-current-query-id") or None,
-        query_batch_id=headers.get("sf-external-function-query-batch-id") or None,
+        query_id=_id(headers, "sf-external-function-current-query-id"),
+        query_batch_id=_id(headers, "sf-external-function-query-batch-id"),
     )
+
+
+def _id(headers: Mapping[str, str], name: str) -> str | None:
+    """Refused rather than dropped when it is none: without the batch's id a retry would start its runs again."""
+    given = headers.get(name) or None
+    if given is not None and not _ID.fullmatch(given):
+        raise UnusableRequest(400, f"the header {name} must be an id of at most 200 printable characters")
+    return given
 
 
 def write_rows(values: Sequence[tuple[int, Any]]) -> str:

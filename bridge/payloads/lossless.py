@@ -1,8 +1,19 @@
 """JSON without loss: NUMBER(38,0) and decimals are more than a double holds, and a bad document is a plain error."""
 
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import simplejson
+
+#: Levels of nesting that a sender may use: deep enough for any sense, the same on every interpreter.
+FOREIGN_DEPTH = 100
+#: Our own bodies wrap what came through a door: what was taken there must be readable behind it.
+OWN_DEPTH = FOREIGN_DEPTH + 20
+#: Digits of a number when it is written out, as many as Python reads; 1E+999999999 would fill the memory.
+MAX_DIGITS = 4_300
+#: Only an escape can bring half a character into UTF-8 text.
+_HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def dumps(value: Any) -> str:
@@ -10,19 +21,56 @@ def dumps(value: Any) -> str:
     return simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:
     """The value, with fractions as Decimal.
 
     Raises: ValueError with a text for the sender, whatever is wrong with the document.
     """
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
-        return simplejson.loads(decoded, use_decimal=True, allow_nan=False)
+        value = simplejson.loads(decoded, parse_float=_decimal, allow_nan=False)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text: byte {error.start} cannot be read") from error
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     except simplejson.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
-    except ValueError as error:  # an integer of more than 4,300 digits
-        raise ValueError(f"not usable JSON: {error}") from error
+        reason = error.msg.replace(" %r", "").removesuffix(" at")
+        raise ValueError(f"not JSON: {reason} at line {error.lineno}, column {error.colno}") from error
+    except ValueError as error:
+        raise ValueError(f"not usable JSON: a number has more than {MAX_DIGITS:,} digits") from error
+    _check_depth(value, depth)
+    if _HALF_CHARACTER.search(decoded):
+        _check_characters(value)
+    return value
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:  # an exponent beyond every limit
+        raise ValueError from error
+    if len(text) > MAX_DIGITS or abs(number.adjusted()) >= MAX_DIGITS:
+        raise ValueError
+    return number
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    """Level by level: how deep the interpreter would get by itself depends on who calls."""
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested too deeply: {depth} levels are allowed")
+
+
+def _check_characters(value: Any) -> None:
+    try:
+        simplejson.dumps(value, use_decimal=True, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not usable JSON: a text has half a character, \\uD800 to \\uDFFF on its own") from error

@@ -1,17 +1,25 @@
 """Bodies of the queue `run-events`: rows for the ledger."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.events import RunEvent
 from bridge.domain.records import AmlEvent, DeadLetter, Records
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
-from bridge.payloads.shape import Shape, complaints
+from bridge.payloads.shape import Shape, complaints, in_utc
+
+Record = TypeVar("Record", RunEvent, AmlEvent, DeadLetter)
+
+
+def _with_times_in_utc(record: Record) -> Record:
+    """A time that cannot be written again would hold up its whole batch."""
+    times: dict[str, Any] = {name: in_utc(value) for name, value in vars(record).items() if isinstance(value, datetime)}
+    return replace(record, **times)
 
 
 class RecordsBody(Shape):
@@ -19,15 +27,15 @@ class RecordsBody(Shape):
 
     schema_version: Literal[1] = 1
     try_: int = Field(default=0, ge=0, alias="try")
-    run_events: tuple[RunEvent, ...] = ()
-    aml_events: tuple[AmlEvent, ...] = ()
-    dead_letters: tuple[DeadLetter, ...] = ()
+    run_events: tuple[Annotated[RunEvent, AfterValidator(_with_times_in_utc)], ...] = ()
+    aml_events: tuple[Annotated[AmlEvent, AfterValidator(_with_times_in_utc)], ...] = ()
+    dead_letters: tuple[Annotated[DeadLetter, AfterValidator(_with_times_in_utc)], ...] = ()
 
 
 def read_records(text: str | bytes) -> Records:
     """The body of a message on `run-events`. Raises: PoisonMessage."""
     try:
-        body = RecordsBody.model_validate(lossless.loads(text))
+        body = RecordsBody.model_validate(lossless.loads(text, depth=lossless.OWN_DEPTH))
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:

@@ -1,6 +1,8 @@
 """Service Bus functions that take batches: the window, settlement as a whole."""
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -54,22 +56,35 @@ def test_enough_messages_are_passed_together(broker: RunningBroker, host: Runnin
     assert batches(host) == [["m0", "m1", "m2"]]
 
 
-def test_too_few_messages_are_held_for_others_until_the_window_closes(broker: RunningBroker, host: RunningHost) -> None:
+def test_too_few_messages_are_passed_when_the_window_closes(broker: RunningBroker, host: RunningHost) -> None:
     broker.send("many", [{}])
-    eventually(lambda: broker.counts("many")["locked"] == 1)
-    assert not host.journal("many")
 
     assert eventually(lambda: broker.is_empty("many"))
     assert batches(host) == [["m0"]]
 
 
-def test_a_message_joins_the_one_that_waits(broker: RunningBroker, host: RunningHost) -> None:
-    broker.send("many", [{}])
-    eventually(lambda: broker.counts("many")["locked"] == 1)
-    broker.send("many", [{}, {}], first=1)
+def test_messages_that_come_within_the_window_are_passed_together(broker: RunningBroker, tmp_path: Path) -> None:
+    broker.reset()
+    settings = {
+        **broker.settings,
+        "ONE_QUEUE": "other",
+        "MANY_QUEUE": "more",
+        "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:01:00",
+    }
 
-    assert eventually(lambda: broker.is_empty("many"))
-    assert batches(host) == [["m0", "m1", "m2"]]
+    def is_held(number: int) -> bool:
+        return broker.counts("more")["locked"] == number
+
+    def others_ran(number: int) -> bool:
+        return len(patient.journal("one", ends=True)) == number
+
+    with running_host("queues", tmp_path, **settings) as patient:
+        for number in range(LEAST):
+            broker.send("more", [{}], first=number)
+            eventually(partial(is_held, number + 1) if number + 1 < LEAST else partial(broker.is_empty, "more"))
+            broker.send("other", [{}] * 5, first=10 * number)
+            eventually(partial(others_ran, 5 * (number + 1)))  # so time passes, and the host is not asleep
+        assert batches(patient) == [["m0", "m1", "m2"]]
 
 
 def test_one_failure_brings_the_whole_batch_back(broker: RunningBroker, host: RunningHost) -> None:

@@ -61,6 +61,7 @@ def test_a_message_is_completed_when_the_function_returns(broker: RunningBroker,
 
 
 def test_a_message_whose_function_raises_comes_back_at_once(broker: RunningBroker, host: RunningHost) -> None:
+    httpx.put(f"{broker.control}/queues/one", json={"lock_seconds": 60}).raise_for_status()
     broker.send("one", [{"fail_until": 2}])
 
     assert eventually(lambda: broker.is_empty("one"))
@@ -95,10 +96,10 @@ def test_no_more_messages_are_taken_than_may_run_at_once(
     broker.send("one", [{"wait_for": str(gate)}] * 10)
 
     eventually(lambda: len(begun(host)) == 4)
-    counts = broker.counts("one")
+    assert eventually(lambda: broker.counts("one")["locked"] == 4 and broker.counts("one")["active"] == 6)
+    assert len(begun(host)) == 4
     gate.touch()
 
-    assert (counts["locked"], counts["active"]) == (4, 6)
     assert eventually(lambda: broker.is_empty("one"))
     assert len(begun(host)) == 10
 
@@ -153,6 +154,20 @@ def test_without_auto_complete_a_success_is_left_to_its_lock(broker: RunningBrok
     broker.send("other", [{}])
 
     assert eventually(lambda: [line["delivery_count"] for line in host.journal("one", ends=True)] == [1, 2])
+
+
+def test_a_function_that_exceeds_its_timeout_has_its_message_abandoned(
+    broker: RunningBroker, changed: Changed, tmp_path: Path
+) -> None:
+    host = changed("AzureFunctionsJobHost__functionTimeout", "00:00:01")
+    httpx.put(f"{broker.control}/queues/other", json={"lock_seconds": 60}).raise_for_status()
+    gate = tmp_path / "gate"
+
+    broker.send("other", [{"wait_for": str(gate)}])
+
+    assert eventually(lambda: len(begun(host)) == 2)
+    assert "FunctionTimeoutError: function 'one' ran longer than 1 s" in host.log()
+    gate.touch()
 
 
 def test_messages_may_be_fetched_ahead(broker: RunningBroker, changed: Changed, tmp_path: Path) -> None:

@@ -71,11 +71,10 @@ class SingleListener(Listener):
     def _start(self, received: list[ServiceBusReceivedMessage]) -> None:
         for message in received:
             now = time.monotonic()
-            renews = self.options.lock_renewal_seconds > 0
             self._in_flight[id(message)] = Delivery(
                 message=message,
                 task=asyncio.create_task(self._invoke(message)),
-                renew_at=now + _half_of_lock(message) if renews else None,
+                renew_at=now + _half_of_lock(message),
                 renew_until=now + self.options.lock_renewal_seconds,
             )
 

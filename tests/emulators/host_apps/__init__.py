@@ -1,0 +1,1 @@
+"""Function apps that the host's tests run, one a folder."""

@@ -1,0 +1,1 @@
+"""Here so that mypy tells the folders' modules apart; the host does not need it."""
