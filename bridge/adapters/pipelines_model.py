@@ -65,6 +65,12 @@ def _allowed_workspace(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _not_enforced(limit: int | None) -> int | None:
+    if limit is not None:
+        raise ValueError("is not enforced by this version: leave it out")
+    return limit
+
+
 def _one_line(text: str) -> str:
     if found := _CONTROL.search(text):
         raise ValueError(f"has the control character U+{ord(found[0]):04X}: remove it")
@@ -154,7 +160,9 @@ class PipelineEntry(Entry):
         Duration | None, Field(description="A run that takes longer is canceled: 90m, 6h, 2d, 1h30m or PT6H.")
     ] = None
     max_active_runs: Annotated[
-        int | None, Field(ge=1, le=10_000, description="Further runs wait while so many are active.")
+        int | None,
+        Field(ge=1, le=10_000, description="Further runs would wait while so many are active: not enforced yet."),
+        AfterValidator(_not_enforced),
     ] = None
     tags: Annotated[
         dict[TagName, TagValue], Field(default_factory=dict, max_length=20, description="Tags of each job.")
@@ -183,7 +191,6 @@ class PipelineEntry(Entry):
             tags=self.tags,
             timeout=self.timeout,
             allow=Allow(principals=frozenset(allow.principals), roles=frozenset(allow.roles)) if allow else None,
-            max_active_runs=self.max_active_runs,
         )
 
 

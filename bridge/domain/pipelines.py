@@ -271,7 +271,6 @@ class Pipeline:
     timeout: timedelta | None = None
     #: None for every caller of an HTTP door.
     allow: Allow | None = None
-    max_active_runs: int | None = None
 
     @property
     def component_name(self) -> str:

@@ -100,6 +100,7 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
     """One message of a dead-letter queue; whatever is in it, it is kept and completed."""
     command, run_id = None, None
+    properties = message.application_properties or {}
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
@@ -113,8 +114,9 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
             queue=queue,
             message_id=_message_id(message, queue),
             body=_text(message),
-            reason=message.dead_letter_reason or "UNKNOWN",
-            description=message.dead_letter_error_description or "",
+            # The extension does not fill `message.dead_letter_reason`; the broker puts both here.
+            reason=str(properties.get("DeadLetterReason") or "UNKNOWN"),
+            description=str(properties.get("DeadLetterErrorDescription") or ""),
             command=command,
             run_id=run_id,
         ),

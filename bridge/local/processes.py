@@ -16,7 +16,7 @@ EMULATOR_PYTHON = ROOT / ".venv-local" / "bin" / "python"
 START_SECONDS = 60.0
 #: The Snowflake connector would ask the metadata services of three clouds where it runs.
 OFFLINE = {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true"}
-STOP_SECONDS = 15.0
+STOP_SECONDS = 25.0
 
 
 class ChildProcess:

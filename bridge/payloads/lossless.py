@@ -58,14 +58,10 @@ def _check_depth(value: Any, depth: int) -> None:
     """Level by level: how deep the interpreter would get by itself depends on who calls."""
     level = [value]
     for _ in range(depth + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        level = [outer for outer in level if isinstance(outer, dict | list)]
         if not level:
             return
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
     raise ValueError(f"nested too deeply: {depth} levels are allowed")
 
 

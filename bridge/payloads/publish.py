@@ -39,5 +39,6 @@ def publish_schemas() -> None:
 
 def _schema_text(queue: Queue) -> str:
     schema = _BODIES[queue].json_schema(schema_generator=_WithoutTitles)
+    schema.pop("title", None)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Body of a message on {queue}"}
-    return json.dumps({**head, **schema, **head}, indent=2) + "\n"
+    return json.dumps({**head, **schema}, indent=2) + "\n"

@@ -114,12 +114,6 @@ class Driver:
 
         eventually(quiet, PATIENCE)
 
-    def short_locks(self) -> None:
-        """Locks of seconds instead of minutes: a killed host's messages come back only when their locks run out."""
-        for queue in ("run-commands", "run-control", "run-events", "inbound-events"):
-            self.stack.call("service_bus", "PUT", f"/queues/{queue}", {"lock_seconds": 5})
-        self.wait_until_quiet()
-
     def struck(self, service: str, fault_id: str) -> int:
         return int(self.stack.fault(service, fault_id)["struck"])
 

@@ -187,7 +187,7 @@ def test_snowflake_fails_after_it_wrote(driver: Driver) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
     host = driver.stack.processes[HOST]
-    driver.short_locks()
+    driver.wait_until_quiet()
     driver.stack.plan_fault("functions", "crash", match={"function": "execute", "when": when})
     key = new_key()
     run_id = run_id_of("churn-training", key)
@@ -204,7 +204,7 @@ def test_the_host_is_killed_around_a_submit(driver: Driver, when: str) -> None:
 
 def test_the_host_is_killed_before_it_recorded(driver: Driver) -> None:
     host = driver.stack.processes[HOST]
-    driver.short_locks()
+    driver.wait_until_quiet()
     driver.stack.plan_fault("functions", "crash", match={"function": "record", "when": "before"})
     key = new_key()
     run_id = run_id_of("churn-training", key)
