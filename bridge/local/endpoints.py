@@ -132,6 +132,8 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "RULES_FILE": str(ROOT / "rules.yaml"),
         "SWEEP_SCHEDULE": "0 0 3 * * *",
         "RECORD_WINDOW_SECONDS": "1",
+        # Twice maxConcurrentCalls, because the host may really run double.
+        "PYTHON_THREADPOOL_THREAD_COUNT": "64",
         # On a laptop a second is long enough to wait for a fuller batch.
         "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:01",
     }

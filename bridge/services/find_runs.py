@@ -1,23 +1,28 @@
 """Answers questions about runs: one run live from AML, lists from the ledger."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from bridge.domain import tags
+from bridge.domain import statuses, tags
+from bridge.domain.errors import RetryableError
 from bridge.domain.identity import is_run_id
-from bridge.domain.jobs import Job
+from bridge.domain.jobs import Job, JobDetails
 from bridge.ports import Bridge, RunFilter
 
 
 def find_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
-    """The run: AML's word where there is a job, which costs no warehouse; the ledger's row otherwise."""
+    """The run: AML's word where there is a job, which costs no warehouse; the ledger's row otherwise.
+
+    Raises: RetryableError when neither could be asked.
+    """
     if not is_run_id(run_id):
         return None
-    for workspace in sorted(bridge.workspaces):
-        job = bridge.jobs.get(workspace, run_id)
-        if job is not None and job.tags.get(tags.BRIDGE) == bridge.name:
-            return _live(job, workspace)
-    return bridge.ledger.run(run_id)
+    try:
+        live = _live(run_id, bridge)
+    except RetryableError:
+        return bridge.ledger.run(run_id)
+    return live or bridge.ledger.run(run_id)
 
 
 def find_runs(wanted: RunFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:
@@ -25,8 +30,19 @@ def find_runs(wanted: RunFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:
     return bridge.ledger.runs(wanted)
 
 
-def _live(job: Job, workspace: str) -> Mapping[str, Any]:
-    return {
+def _live(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
+    for workspace in sorted(bridge.workspaces):
+        job = bridge.jobs.get(workspace, run_id)
+        if job is not None and job.tags.get(tags.BRIDGE) == bridge.name:
+            started = statuses.is_terminal(job.status) or job.status == statuses.JobStatus.RUNNING
+            details = bridge.jobs.details(workspace, run_id) if started else JobDetails()
+            return _shown(job, details, workspace)
+    return None
+
+
+def _shown(job: Job, details: JobDetails, workspace: str) -> Mapping[str, Any]:
+    """The same names as the columns of RUNS."""
+    row = {
         "run_id": job.name,
         "status": job.status,
         "pipeline": job.tags.get(tags.PIPELINE),
@@ -34,6 +50,11 @@ def _live(job: Job, workspace: str) -> Mapping[str, Any]:
         "job_name": job.name,
         "workspace": workspace,
         "studio_url": job.studio_url,
-        "submitted_at": job.created_at.isoformat() if job.created_at else None,
-        "source": "azure_ml",
+        "submitted_at": job.created_at,
+        "started_at": details.started_at,
+        "ended_at": details.ended_at,
+        "error_code": details.error_code,
+        "error_message": details.error_message,
+        "outputs": details.outputs,
     }
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

@@ -157,6 +157,16 @@ def test_one_run_is_shown_live(driver: Driver) -> None:
     assert shown.json()["studio_url"].startswith("https://ml.azure.com/")
 
 
+def test_a_failed_run_is_shown_live_with_its_error(driver: Driver) -> None:
+    run_id = driver.create("always-fails", reason="a live look")
+    eventually(lambda: driver.http.get(f"/runs/{run_id}").json().get("status") == "FAILED", 30)
+
+    shown = driver.http.get(f"/runs/{run_id}").json()
+
+    assert (shown["error_code"], shown["pipeline"]) == ("UserError", "always-fails")
+    assert shown["started_at"] <= shown["ended_at"]
+
+
 def test_runs_are_listed_from_the_ledger(driver: Driver) -> None:
     run_id = driver.create("always-fails", reason="a list")
     driver.wait_for(run_id, "FAILED")
