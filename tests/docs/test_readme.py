@@ -243,6 +243,8 @@ def run_shell(script: str, driver: Driver, directory: Path) -> None:
     """As a reader would in the repository, after `up`."""
     assert shutil.which("curl"), "the README's commands need curl: install it to run this test"
     endpoints = driver.stack.endpoints
+    run_id = driver.create()
+    eventually(lambda: run_id in driver.jobs(), PATIENCE)  # nobody knows a run that is younger
     (directory / "endpoints.json").write_text(json.dumps(endpoints), encoding="utf-8")
     (directory / ".venv").symlink_to(sys.prefix)
     environment = {
@@ -251,7 +253,7 @@ def run_shell(script: str, driver: Driver, directory: Path) -> None:
         "BRIDGE_URL": endpoints["functions"]["base_url"],
         "BRIDGE_KEY": endpoints["functions"]["key"],
         "CONTROL_URL": endpoints["control"]["base_url"],
-        "RUN_ID": driver.create(),
+        "RUN_ID": run_id,
         **OFFLINE,
     }
     done = subprocess.run(

@@ -1,36 +1,16 @@
 """Service Bus functions that take batches: the window, settlement as a whole."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.emulators.host_process import RunningBroker, RunningHost, running_broker, running_host
+from tests.emulators.host_process import RunningBroker, RunningHost, running_host
 from tests.eventually import eventually
 
 #: The sample app waits for 3 messages or one second, and takes 5 at most.
 LEAST, MOST = 3, 5
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def shared_host(broker: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
-    with running_host("queues", tmp_path_factory.mktemp("host"), **broker.settings) as running:
-        yield running
-
-
-@pytest.fixture
-def host(broker: RunningBroker, shared_host: RunningHost) -> RunningHost:
-    broker.reset()
-    shared_host.begin()
-    return shared_host
 
 
 def batches(host: RunningHost) -> list[list[str]]:

@@ -1,32 +1,11 @@
 """Listeners survive their broker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.emulators.host_process import RunningBroker, RunningHost, running_broker, running_host
+from tests.emulators.host_process import RunningBroker, RunningHost
 from tests.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def shared_host(broker: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
-    with running_host("queues", tmp_path_factory.mktemp("host"), **broker.settings) as running:
-        yield running
-
-
-@pytest.fixture
-def host(broker: RunningBroker, shared_host: RunningHost) -> RunningHost:
-    broker.reset()
-    shared_host.begin()
-    return shared_host
 
 
 def test_what_was_in_flight_when_the_broker_went_is_settled_when_it_is_back_and_no_permit_is_lost(

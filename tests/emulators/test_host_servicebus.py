@@ -20,19 +20,6 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def shared_host(broker: RunningBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
-    with running_host("queues", tmp_path_factory.mktemp("host"), **broker.settings) as running:
-        yield running
-
-
-@pytest.fixture
-def host(broker: RunningBroker, shared_host: RunningHost) -> RunningHost:
-    broker.reset()
-    shared_host.begin()
-    return shared_host
-
-
 @pytest.fixture
 def changed(broker: RunningBroker, tmp_path: Path) -> Iterator[Changed]:
     """Starts a host with one more setting, on queues of its own: the shared host listens, too."""

@@ -8,17 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from bridge.local.processes import ROOT
-from tests.emulators.host_process import RunningBroker, RunningHost, running_broker
+from tests.emulators.host_process import RunningBroker, RunningHost
 from tests.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with running_broker(tmp_path_factory.mktemp("broker")) as running:
-        yield running
 
 
 @contextmanager

@@ -3,28 +3,14 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
-from tests.emulators.servicebus_service import WAIT, ServiceBus, running
+from tests.emulators.servicebus_service import WAIT, ServiceBus
 
 RECEIVERS, MESSAGES = 4, 200
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture
-def service(started: ServiceBus) -> ServiceBus:
-    started.reset()
-    return started
 
 
 def test_competing_receivers_get_each_message_once(service: ServiceBus) -> None:

@@ -13,7 +13,7 @@ from azure.servicebus.exceptions import (
     ServiceBusServerBusyError,
 )
 
-from tests.emulators.servicebus_service import Line, ServiceBus, open_line, running
+from tests.emulators.servicebus_service import Line
 from tests.eventually import eventually
 
 # The SDK leaves the sockets of connections that it has lost to the garbage collector.
@@ -25,24 +25,6 @@ def _lost_sockets() -> Iterator[None]:
     """Collects them where the filter above holds, and not in some later test."""
     yield
     gc.collect()
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def opened(service: ServiceBus) -> Iterator[Line]:
-    with open_line(service) as line:
-        yield line
-
-
-@pytest.fixture
-def line(opened: Line) -> Line:
-    opened.begin()
-    return opened
 
 
 def test_a_busy_server_refuses_sends_and_the_sdk_tries_again(line: Line) -> None:

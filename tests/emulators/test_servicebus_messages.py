@@ -3,32 +3,13 @@
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusReceiveMode, ServiceBusSubQueue
 from azure.servicebus.exceptions import MessageSizeExceededError
 
-from tests.emulators.servicebus_service import WAIT, Line, ServiceBus, open_line, running
+from tests.emulators.servicebus_service import WAIT, Line
 from tests.eventually import eventually
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def opened(service: ServiceBus) -> Iterator[Line]:
-    with open_line(service) as line:
-        yield line
-
-
-@pytest.fixture
-def line(opened: Line) -> Line:
-    opened.begin()
-    return opened
 
 
 def test_a_message_arrives_as_it_was_sent(line: Line) -> None:

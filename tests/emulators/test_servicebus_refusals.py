@@ -1,7 +1,6 @@
 """What the Service Bus emulator turns down, and that the real SDK notices at once instead of waiting."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,19 +12,7 @@ from azure.servicebus.exceptions import (
     ServiceBusError,
 )
 
-from tests.emulators.servicebus_service import WAIT, ServiceBus, connection_string, running, token
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture
-def service(started: ServiceBus) -> ServiceBus:
-    started.reset()
-    return started
+from tests.emulators.servicebus_service import WAIT, ServiceBus, connection_string, token
 
 
 def send(connection: str, queue: str = "orders") -> None:

@@ -3,28 +3,15 @@
 import datetime as dt
 import email.utils
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from azure.servicebus import ServiceBusReceiveMode
 
-from tests.emulators.servicebus_service import WAIT, ServiceBus, running, token
+from tests.emulators.servicebus_service import WAIT, ServiceBus, token
 
 BATCH = "application/vnd.microsoft.servicebus.json"
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture
-def service(started: ServiceBus) -> ServiceBus:
-    started.reset()
-    return started
 
 
 def post(

@@ -1,34 +1,15 @@
 """Locks, schedules, times to live and duplicate detection of the Service Bus emulator, with the real SDK."""
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 from azure.servicebus import AutoLockRenewer, ServiceBusMessage
 from azure.servicebus.exceptions import MessageLockLostError, MessageNotFoundError
 
-from tests.emulators.servicebus_service import Line, ServiceBus, open_line, running
+from tests.emulators.servicebus_service import Line, ServiceBus
 from tests.eventually import eventually
 
 HOUR = 3600.0
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceBus]:
-    with running(tmp_path_factory.mktemp("servicebus")) as service:
-        yield service
-
-
-@pytest.fixture(scope="module")
-def opened(service: ServiceBus) -> Iterator[Line]:
-    with open_line(service) as line:
-        yield line
-
-
-@pytest.fixture
-def line(opened: Line) -> Line:
-    opened.begin()
-    return opened
 
 
 def in_an_hour() -> dt.datetime:

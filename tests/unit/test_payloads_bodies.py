@@ -1,7 +1,9 @@
 """Queue bodies: what is written is read again as the same thing."""
 
-from datetime import datetime, timedelta, timezone
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, get_type_hints
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -151,6 +153,21 @@ def test_a_control_command_comes_out_of_its_queue_as_it_went_in(command: CheckRu
 @settings(deadline=None, max_examples=40)
 def test_records_come_out_of_their_queue_as_they_went_in(written: Records) -> None:
     same_again(written, read_records(bodies.write(written)), "run-events")
+
+
+def test_every_column_of_a_row_travels() -> None:
+    at = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+    of_kind: dict[Any, Any] = {str: "x", int: 5, bool: True, datetime: at, Mapping[str, Any]: {"n": 10**38 - 1}}
+    columns: dict[str, Any] = {
+        column: next(value for kind, value in of_kind.items() if hint in (kind, kind | None))
+        for column, hint in get_type_hints(RunEvent).items()
+    }
+    event = RunEvent(**columns)
+
+    written = bodies.write(Records(run_events=(event,)))
+
+    assert set(lossless.loads(written)["run_events"][0]) == {field.name for field in fields(RunEvent)}
+    assert read_records(written).run_events == (event,)
 
 
 def test_what_the_deepest_request_brings_is_still_readable_behind_the_door() -> None:
