@@ -162,6 +162,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.records = Records()
         self.writes: list[int] = []
+        self._recorded: dict[str, datetime] = {}
         #: Raised by the next writes, one each.
         self.failures: list[Exception] = []
         #: A run whose rows are refused, as values that the table does not take.
@@ -175,6 +176,7 @@ class MemoryLedger:
             if any(event.run_id in self.refused_runs for event in records.run_events):
                 raise RefusedData("a value is refused", code="100038")
             self.records = self.records + replace(records, try_=0)
+            self._recorded |= {event.run_id: datetime.now(UTC) for event in records.run_events}
             self.writes.append(len(records))
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
@@ -188,8 +190,11 @@ class MemoryLedger:
     def runs(self, wanted: RunFilter) -> Sequence[Mapping[str, Any]]:
         ids = dict.fromkeys(event.run_id for event in reversed(self.records.run_events))
         rows = [row for run_id in ids if (row := self.run(run_id)) is not None]
-        matching = [row for row in rows if _matches(row, wanted)]
+        matching = [row for row in rows if _matches(row, wanted) and self._is_recent(row["run_id"], wanted.since)]
         return matching[wanted.offset : wanted.offset + wanted.limit]
+
+    def _is_recent(self, run_id: str, since: datetime | None) -> bool:
+        return since is None or self._recorded[run_id] >= since
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
         rows = {run_id: self.run(run_id) for run_id in run_ids}

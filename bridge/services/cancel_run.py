@@ -32,6 +32,8 @@ def cancel_run(command: CancelRun, bridge: Bridge) -> None:
             _cancel(command, workspace, bridge)
     except RetryableError as error:
         _again(command, error.retry_after, bridge)
+    except PermanentError:  # AML may not be asked now; a later try may be allowed to
+        _again(command, None, bridge)
 
 
 def request_cancel(run_id: str, principal: str, bridge: Bridge) -> None:

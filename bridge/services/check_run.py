@@ -1,5 +1,6 @@
 """Asks AML about one run and reports what changed; the only place that ends a run on AML's word."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
 from bridge.services.report import report
 
+log = logging.getLogger(__name__)
 #: A job that AML does not show counts as deleted when it is missing twice, the second time so long after submission.
 MISSING_AFTER = timedelta(minutes=10)
 TIMED_OUT = "TIMED_OUT"
@@ -32,7 +34,11 @@ def check_run(check: CheckRun, bridge: Bridge) -> None:
             _found(check, job, bridge)
         # else: another bridge's job, of whose runs we keep no account
     except RetryableError as error:
-        _look_again(check, error, bridge)
+        _look_again(check, error.retry_after, bridge)
+    except PermanentError as error:
+        # A role that was taken away, for example: somebody will mend it, and until then the run must not be forgotten.
+        log.warning("check of %s: %s", check.run_id, error)
+        _look_again(check, None, bridge)
 
 
 def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
@@ -66,7 +72,7 @@ def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
     ended = statuses.is_terminal(job.status)
     details = JobDetails()
     if ended or job.status == JobStatus.RUNNING:
-        details = bridge.jobs.details(check.workspace, check.run_id)
+        details = _details(check, bridge)
     now = bridge.clock.now()
     return events.job_fact(
         check.run_id,
@@ -82,6 +88,14 @@ def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
         error_message=details.error_message,
         outputs=details.outputs,
     )
+
+
+def _details(check: CheckRun, bridge: Bridge) -> JobDetails:
+    """The run's history, or a word about why there is none: an end is reported in any case."""
+    try:
+        return bridge.jobs.details(check.workspace, check.run_id)
+    except PermanentError as error:
+        return JobDetails(error_message=f"the run history could not be read: {error}")
 
 
 def _time_out(check: CheckRun, bridge: Bridge) -> None:
@@ -139,7 +153,7 @@ def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:
     )
 
 
-def _look_again(check: CheckRun, error: RetryableError, bridge: Bridge) -> None:
+def _look_again(check: CheckRun, retry_after: timedelta | None, bridge: Bridge) -> None:
     """AML did not answer. A chain never gives up before its last step; a one-shot check gives up like any command."""
     if check.step is None and check.if_missing_fail is None and bridge.retry.gives_up(check.try_):
         return
@@ -147,5 +161,5 @@ def _look_again(check: CheckRun, error: RetryableError, bridge: Bridge) -> None:
     if started is not None and bridge.clock.now() > started + check_chain.LAST_AFTER:
         return
     copy = check.next_try()
-    due = bridge.clock.now() + bridge.retry.delay(check.try_, error.retry_after)
+    due = bridge.clock.now() + bridge.retry.delay(check.try_, retry_after)
     bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])

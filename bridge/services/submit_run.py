@@ -113,16 +113,24 @@ def _job_request(command: SubmitRun, pipeline: Pipeline, bridge_name: str) -> Jo
 def _ensure_job(request: JobRequest, bridge: Bridge, *, look_first: bool) -> Job:
     """The one job of this name; it is created at most once, whoever asks and however often."""
     if look_first:
-        existing = bridge.jobs.get(request.workspace, request.name)
+        existing = _look(request.workspace, request.name, bridge)
         if existing is not None:
             return _ours(existing, request)
     try:
         return bridge.jobs.submit(request)
     except JobExists:
-        existing = bridge.jobs.get(request.workspace, request.name)
+        existing = _look(request.workspace, request.name, bridge)
         if existing is None:  # deleted in between, or not readable yet
             raise RetryableError(f"AML says that {request.name} exists, but does not show it") from None
         return _ours(existing, request)
+
+
+def _look(workspace: str, name: str, bridge: Bridge) -> Job | None:
+    """The job, if there is one. As long as AML refuses to say, the run is neither failed nor submitted."""
+    try:
+        return bridge.jobs.get(workspace, name)
+    except PermanentError as error:
+        raise RetryableError(f"AML does not say whether the job exists: {error}") from error
 
 
 def _ours(existing: Job, request: JobRequest) -> Job:
@@ -169,7 +177,7 @@ def _give_up(command: SubmitRun, pipeline: Pipeline, error: RetryableError, brid
     """FAILED only when AML itself says that there is no job; as long as it says nothing, go on asking."""
     now = bridge.clock.now()
     try:
-        job = bridge.jobs.get(command.workspace, command.run_id)
+        job = _look(command.workspace, command.run_id, bridge)
     except RetryableError as still:
         copy = command.next_try()
         due = now + bridge.retry.delay(command.try_, still.retry_after)

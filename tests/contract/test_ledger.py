@@ -132,6 +132,8 @@ def test_runs_are_filtered_and_paged(ledger: Ledger) -> None:
     assert found(query_batch_id=runs[1]) == {runs[1]}
     assert len(found(limit=2)) == 2
     assert len(found(limit=2, offset=2)) == 1
+    assert found(since=NOW - timedelta(hours=1)) == set(runs)
+    assert found(since=NOW + timedelta(days=1)) == set()
 
 
 def test_values_that_look_like_sql_are_values(ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun
-from bridge.domain.errors import ServiceUnavailable, Throttled
+from bridge.domain.errors import AccessDenied, ServiceUnavailable, Throttled
 from bridge.domain.jobs import JobDetails
 from bridge.domain.statuses import JobStatus
 from bridge.ports import Bridge, Queue
@@ -109,6 +109,29 @@ def test_a_check_that_azure_ml_does_not_answer_comes_again(
     assert message.message_id != check.message_id
     assert isinstance(message.body, CheckRun)
     assert message.body.step == check.step
+
+
+def test_a_check_that_azure_ml_refuses_comes_again(
+    check: CheckRun, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    jobs.failures.append(("get", AccessDenied("no role", code="ACCESS_DENIED")))
+
+    check_run(check, bridge)
+
+    assert len(queues.sent[Queue.RUN_CONTROL]) == 1
+
+
+def test_an_end_is_reported_even_without_its_history(
+    check: CheckRun, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    jobs.jobs[check.run_id].status = JobStatus.COMPLETED
+    jobs.failures.append(("details", AccessDenied("no role", code="ACCESS_DENIED")))
+
+    check_run(check, bridge)
+
+    (event,) = reported(queues)
+    assert event.status == "COMPLETED"
+    assert event.ended_at is not None
 
 
 def test_a_chain_never_gives_up_because_of_tries(

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun, SubmitRun
-from bridge.domain.errors import ServiceUnavailable, SubmissionRejected, Throttled
+from bridge.domain.errors import AccessDenied, ServiceUnavailable, SubmissionRejected, Throttled
 from bridge.ports import Bridge, Queue
 from bridge.services.submit_run import submit_request, submit_run
 from tests.unit.requests import accepted, put_aside, reported, request, statuses
@@ -93,6 +93,29 @@ def test_it_does_not_give_up_while_azure_ml_does_not_say_that_there_is_no_job(
 
     assert "FAILED" not in statuses(queues)
     assert len(queues.sent[Queue.RUN_COMMANDS]) == 1
+
+
+def test_it_does_not_fail_a_run_whose_job_azure_ml_may_not_show(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    command = accepted(bridge, queues)
+    submit_run(command, bridge)
+    jobs.failures.append(("get", AccessDenied("no role", code="ACCESS_DENIED")))
+
+    submit_run(command, bridge, redelivered=True)
+
+    assert "FAILED" not in statuses(queues)
+    assert len(queues.sent[Queue.RUN_COMMANDS]) == 1
+
+
+def test_inputs_posted_as_null_or_in_another_spelling_are_submitted_as_they_were_checked(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    command = replace(accepted(bridge, queues), inputs={"as_of": "2026-11-01", "rows": None})
+
+    submit_run(command, bridge)
+
+    assert jobs.jobs[command.run_id].request.inputs == {"as_of": "2026-11-01", "rows": "1000"}
 
 
 def test_giving_up_finds_a_job_that_was_made_after_all(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
