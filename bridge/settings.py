@@ -166,7 +166,7 @@ def _read(reader: _Reader) -> Settings:
         snowflake=_snowflake(reader),
         pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
         rules_file=reader.file("RULES_FILE", "rules.yaml"),
-        retry_tries=reader.number("RETRY_TRIES", 150, least=1, most=10_000),
+        retry_tries=reader.number("RETRY_TRIES", 200, least=1, most=10_000),
         sweep_days=reader.number("SWEEP_DAYS", 3, least=1, most=31),
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
         record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",

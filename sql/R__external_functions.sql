@@ -14,7 +14,6 @@ CREATE OR REPLACE SECURE EXTERNAL FUNCTION SUBMIT_RUN(pipeline VARCHAR, inputs O
   VOLATILE
   COMMENT = 'Starts one Azure ML pipeline run a row; answers at once with the run''s id'
   API_INTEGRATION = ML_BRIDGE_API
-  CONTEXT_HEADERS = (CURRENT_ACCOUNT, CURRENT_ROLE, CURRENT_USER)
   MAX_BATCH_ROWS = 2000
   AS '<% api_url %>/v1/snowflake/submit_run';
 

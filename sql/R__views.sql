@@ -3,7 +3,8 @@
 -- PLACE puts the events of one run into order, greatest last. MAX_BY skips rows whose second argument is NULL, so each
 -- column folds by itself: its value in the greatest event in which it is not NULL. Notes (RANK 0) have no place: they
 -- change no column, and a run of which only notes are known has no row yet. The columns are qualified because an alias
--- of the same name could otherwise be meant.
+-- of the same name could otherwise be meant. An error belongs to its kind: what went wrong before there was a job is not
+-- shown of the job.
 CREATE OR REPLACE VIEW RUNS_ALL
 COMMENT = 'One row for each run, for ever'
 AS
@@ -37,8 +38,16 @@ FOLDED AS (
         MAX_BY(e.ENDED_AT, IFF(e.ENDED_AT IS NULL, NULL, e.PLACE))               AS ENDED_AT,
         MAX_BY(e.INPUTS, IFF(e.INPUTS IS NULL, NULL, e.PLACE))                   AS INPUTS,
         MAX_BY(e.OUTPUTS, IFF(e.OUTPUTS IS NULL, NULL, e.PLACE))                 AS OUTPUTS,
-        MAX_BY(e.ERROR_CODE, IFF(e.ERROR_CODE IS NULL, NULL, e.PLACE))           AS ERROR_CODE,
-        MAX_BY(e.ERROR_MESSAGE, IFF(e.ERROR_MESSAGE IS NULL, NULL, e.PLACE))     AS ERROR_MESSAGE,
+        IFF(
+            COUNT_IF(e.IS_JOB_FACT) > 0,
+            MAX_BY(e.ERROR_CODE, IFF(e.IS_JOB_FACT AND e.ERROR_CODE IS NOT NULL, e.PLACE, NULL)),
+            NULLIF(MAX_BY(COALESCE(e.ERROR_CODE, ''), e.PLACE), '')
+        ) AS ERROR_CODE,
+        IFF(
+            COUNT_IF(e.IS_JOB_FACT) > 0,
+            MAX_BY(e.ERROR_MESSAGE, IFF(e.IS_JOB_FACT AND e.ERROR_MESSAGE IS NOT NULL, e.PLACE, NULL)),
+            NULLIF(MAX_BY(COALESCE(e.ERROR_MESSAGE, ''), e.PLACE), '')
+        ) AS ERROR_MESSAGE,
         MAX_BY(e.STUDIO_URL, IFF(e.STUDIO_URL IS NULL, NULL, e.PLACE))           AS STUDIO_URL,
         MAX_BY(e.JOB_NAME, IFF(e.JOB_NAME IS NULL, NULL, e.PLACE))               AS JOB_NAME,
         MAX_BY(e.WORKSPACE, IFF(e.WORKSPACE IS NULL, NULL, e.PLACE))             AS WORKSPACE,

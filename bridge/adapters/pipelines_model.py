@@ -145,6 +145,8 @@ class AllowEntry(Entry):
     def _names_someone(self) -> Self:
         if not self.principals and not self.roles:
             raise ValueError("names nobody: add principals or roles, or leave allow out to let every HTTP caller in")
+        if not self.principals:
+            raise ValueError("names only roles, which no caller of this version has: add principals, such as key")
         return self
 
 

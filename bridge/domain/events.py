@@ -137,7 +137,8 @@ def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
     """One run's state, whatever the order and repetition of its events; None while no fact is known.
 
     The state is the greatest fact's; every other column is the greatest fact's in which it is not null. Notes count
-    for nothing. `sql/R__views.sql` says the same in SQL.
+    for nothing. An error belongs to its kind: what went wrong before there was a job is not shown of the job.
+    `sql/R__views.sql` says the same in SQL.
     """
     facts = sorted((event for event in events if event.rank > 0), key=lambda event: event.order, reverse=True)
     if not facts:
@@ -146,5 +147,16 @@ def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
     for name in COLUMNS:
         if name not in _STATE_COLUMNS and folded[name] is None:
             folded[name] = next((value for event in facts if (value := getattr(event, name)) is not None), None)
+    folded |= _error_columns(facts)
     folded["attempt"] = max(1, *(event.attempt for event in facts))
     return folded
+
+
+def _error_columns(facts: list[RunEvent]) -> dict[str, Any]:
+    """Of the job facts where there are any, else of the state alone; `facts` are sorted, the greatest first."""
+    of_the_job = [event for event in facts if event.is_job_fact] or facts[:1]
+    names = ("error_code", "error_message")
+    return {
+        name: next((value for event in of_the_job if (value := getattr(event, name)) is not None), None)
+        for name in names
+    }

@@ -12,6 +12,9 @@ from pathlib import Path
 from bridge.local.control_server import control_server
 from bridge.local.stack import Stack, local_stack
 
+#: What `func start` wants besides the app's own settings; the timer keeps its lease in Azurite.
+FUNC_START = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+
 
 def main() -> int:
     arguments = _arguments()
@@ -48,7 +51,7 @@ def _up(arguments: argparse.Namespace) -> int:
 def _announce(stack: Stack, arguments: argparse.Namespace) -> None:
     found = stack.endpoints
     if arguments.write_settings:
-        document = {"IsEncrypted": False, "Values": {"FUNCTIONS_WORKER_RUNTIME": "python", **stack.settings}}
+        document = {"IsEncrypted": False, "Values": {**FUNC_START, **stack.settings}}
         arguments.write_settings.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     if arguments.endpoints:
         arguments.endpoints.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

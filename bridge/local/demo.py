@@ -117,7 +117,7 @@ def _follow(cursor: Any, runs: list[str]) -> dict[str, str]:
 def _history(cursor: Any, run_id: str) -> None:
     sql = (
         "SELECT DISTINCT event_id, is_job_fact, attempt, rank, status, MIN(occurred_at) OVER (PARTITION BY event_id) "
-        "FROM run_events WHERE run_id = %s ORDER BY is_job_fact, attempt, 6, rank"
+        "FROM run_events WHERE run_id = %s ORDER BY is_job_fact, attempt, rank, 6"
     )
     steps = [str(row[4]) for row in cursor.execute(sql, (run_id,)).fetchall()]
     _say(f"  {run_id}  {' → '.join(dict.fromkeys(steps))}")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bridge.domain import events, statuses, tags
 from bridge.domain.commands import CancelRun, CheckRun
-from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
 from bridge.domain.jobs import Job
 from bridge.domain.statuses import JobStatus, Note
 from bridge.ports import Bridge, Message, Queue
@@ -54,6 +54,8 @@ def _find(command: CancelRun, bridge: Bridge) -> tuple[str, Job | None]:
 def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
     try:
         bridge.jobs.cancel(workspace, command.run_id)
+    except AccessDenied:
+        raise  # a role may come back; the job is still there to be cancelled
     except PermanentError as error:
         _nothing_to_cancel(command, str(error), bridge)
         return

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bridge.domain import events, statuses, tags
 from bridge.domain.commands import CheckRun
-from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
 from bridge.domain.events import RunEvent
 from bridge.domain.jobs import Job, JobDetails
 from bridge.domain.statuses import BridgeStatus, JobStatus
@@ -50,9 +50,9 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
         _adopt(check, job, bridge)
         return
     following = replace(check, last_status=job.status, missing_since=None)
-    if check.timeout_at is not None and bridge.clock.now() >= check.timeout_at:
+    timed_out = check.timeout_at is not None and bridge.clock.now() >= check.timeout_at
+    if timed_out and _time_out(check, bridge):
         following = replace(following, timeout_at=None)
-        _time_out(check, bridge)
     check_chain.schedule_next(following, bridge)
 
 
@@ -98,12 +98,15 @@ def _details(check: CheckRun, bridge: Bridge) -> JobDetails:
         return JobDetails(error_message=f"the run history could not be read: {error}")
 
 
-def _time_out(check: CheckRun, bridge: Bridge) -> None:
-    """The pipeline's timeout is over: cancel the job, and say why in the row that asks for it."""
+def _time_out(check: CheckRun, bridge: Bridge) -> bool:
+    """The pipeline's timeout is over: cancel the job, and say why in the row that asks for it. False: try again."""
     try:
         bridge.jobs.cancel(check.workspace, check.run_id)
+    except AccessDenied as error:
+        log.warning("the timeout of %s could not be carried out: %s", check.run_id, error)
+        return False
     except PermanentError:  # it has ended meanwhile; the next look reports how
-        return
+        return True
     fact = events.job_fact(
         check.run_id,
         JobStatus.CANCEL_REQUESTED,
@@ -118,6 +121,7 @@ def _time_out(check: CheckRun, bridge: Bridge) -> None:
         bridge,
         due=bridge.clock.now() + timedelta(minutes=1),
     )
+    return True
 
 
 def _missing(check: CheckRun, bridge: Bridge) -> None:

@@ -205,6 +205,20 @@ def test_the_pipelines_timeout_cancels_the_job_and_says_so(
     assert jobs.jobs[check.run_id].status == JobStatus.CANCEL_REQUESTED
 
 
+def test_a_timeout_that_may_not_be_carried_out_is_tried_again(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
+) -> None:
+    check = first_check(bridge, queues, pipeline="limited")
+    jobs.jobs[check.run_id].status = JobStatus.RUNNING
+    jobs.failures.append(("cancel", AccessDenied("no role", code="ACCESS_DENIED")))
+    clock.advance(timedelta(hours=1))
+    check_run(check, bridge)
+
+    check_run(next_check(queues), bridge)
+
+    assert jobs.jobs[check.run_id].status == JobStatus.CANCEL_REQUESTED
+
+
 def test_a_job_of_another_bridge_is_none_of_ours(
     check: CheckRun, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
 ) -> None:

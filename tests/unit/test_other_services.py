@@ -8,7 +8,7 @@ import pytest
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
 from bridge.domain import events
 from bridge.domain.commands import CancelRun, CheckRun
-from bridge.domain.errors import RefusedData, ServiceUnavailable
+from bridge.domain.errors import AccessDenied, RefusedData, ServiceUnavailable
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.statuses import JobStatus
 from bridge.ports import Bridge, Queue
@@ -101,11 +101,12 @@ def test_an_ended_run_is_not_cancelled(bridge: Bridge, queues: MemoryQueues, job
     assert statuses(queues) == ["CANCEL_IGNORED"]
 
 
-def test_a_cancel_that_azure_ml_does_not_answer_comes_again(
-    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+@pytest.mark.parametrize("error", [ServiceUnavailable(), AccessDenied("no role", code="ACCESS_DENIED")])
+def test_a_cancel_that_azure_ml_does_not_take_comes_again(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, error: Exception
 ) -> None:
     run_id = submitted(bridge, queues)
-    jobs.failures.append(("cancel", ServiceUnavailable()))
+    jobs.failures.append(("cancel", error))
     request_cancel(run_id, "key", bridge)
 
     cancel_run(take_cancel(queues), bridge)

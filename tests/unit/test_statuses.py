@@ -114,6 +114,26 @@ def test_a_column_keeps_its_value_when_a_later_event_does_not_know_it() -> None:
     assert (state["status"], state["studio_url"]) == ("COMPLETED", "https://ml.azure.com/runs/x")
 
 
+def test_what_went_wrong_before_there_was_a_job_is_not_shown_of_the_job() -> None:
+    rejected = events.bridge_fact(RUN, BridgeStatus.REJECTED, 1, START, error_code="MISSING_INPUT")
+    accepted = events.bridge_fact(RUN, BridgeStatus.ACCEPTED, 1, START)
+    completed = events.job_fact(RUN, JobStatus.COMPLETED, START)
+
+    states = [fold([rejected]), fold([rejected, accepted]), fold([rejected, accepted, completed])]
+
+    assert [state and state["error_code"] for state in states] == ["MISSING_INPUT", None, None]
+
+
+def test_why_a_job_was_cancelled_stays_with_it() -> None:
+    asked = events.job_fact(RUN, JobStatus.CANCEL_REQUESTED, START, error_code="TIMED_OUT")
+    cancelled = events.job_fact(RUN, JobStatus.CANCELED, START)
+
+    state = fold([asked, cancelled])
+
+    assert state is not None
+    assert state["error_code"] == "TIMED_OUT"
+
+
 def test_the_submitted_row_alone_tells_the_whole_request() -> None:
     origin = Origin(source="external_function", principal="key", correlation_id="c", query_id="q", row_number=3)
     command = SubmitRun(
