@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
-from bridge.domain.pipelines import Allow, Catalogue, InputSpec, InputType, Pipeline
+from bridge.domain.inputs import InputSpec, InputType
+from bridge.domain.pipelines import Allow, Catalogue, Pipeline
 from bridge.domain.retry import RetryPolicy
 from bridge.ports import Bridge
 

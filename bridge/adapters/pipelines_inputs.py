@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from bridge.adapters.pipelines_patterns import MAX_PATTERN_LENGTH, pattern_problem
-from bridge.domain.pipelines import MAX_LENGTH, InputError, InputSpec, InputType, Value, shown
+from bridge.domain.inputs import MAX_LENGTH, InputError, InputSpec, InputType, Value, shown
 
 #: Where in the input, and what is wrong there.
 Finding = tuple[tuple[str | int, ...], str]

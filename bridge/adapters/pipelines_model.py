@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from bridge.adapters.pipelines_inputs import Entry, InputEntry, read_input
-from bridge.domain.pipelines import MAX_INPUTS, Allow, Pipeline, closest, shown
+from bridge.domain.inputs import closest, shown
+from bridge.domain.pipelines import MAX_INPUTS, Allow, Pipeline
 
 MAX_TIMEOUT = timedelta(days=30)
 PIPELINE_NAME = "^[a-z][a-z0-9-]{0,62}$"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from bridge.adapters.pipelines_inputs import FINDINGS, Finding, InputEntry
 from bridge.adapters.pipelines_model import WORDS, AllowEntry, FileEntry, PipelineEntry, TargetEntry
 from bridge.adapters.pipelines_yaml import Document, Path, Problem
-from bridge.domain.pipelines import InputType, closest, shown
+from bridge.domain.inputs import InputType, closest, shown
 
 _Details = Mapping[str, Any]
 

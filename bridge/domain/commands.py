@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bridge.domain import identity
-from bridge.domain.pipelines import aml_literal
+from bridge.domain.inputs import aml_literal
 
 #: An input of a run after it was checked. Numbers are exact: int of any size or Decimal, never a rounded float.
 Inputs = Mapping[str, Any]

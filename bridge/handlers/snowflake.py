@@ -7,7 +7,7 @@ import azure.functions as func
 
 from bridge import __version__
 from bridge.domain.commands import Origin
-from bridge.domain.pipelines import Violation
+from bridge.domain.inputs import Violation
 from bridge.handlers.answers import GetBridge, answered, traceparent
 from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, Origin, SubmitRun
 from bridge.domain.errors import PoisonMessage
-from bridge.domain.pipelines import aml_literal
+from bridge.domain.inputs import aml_literal
 from bridge.payloads import lossless
 from bridge.payloads.shape import Moment, Shape, complaints
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from bridge.domain import events, identity
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.events import RunEvent
-from bridge.domain.pipelines import CheckedInputs, Pipeline, Violation, aml_literal
+from bridge.domain.inputs import CheckedInputs, Violation, aml_literal
+from bridge.domain.pipelines import Pipeline
 from bridge.domain.statuses import BridgeStatus
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.report import MESSAGE_LIMIT_BYTES, report

@@ -5,8 +5,9 @@ from datetime import datetime
 from bridge.domain import events, identity, tags
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.errors import JobExists, PermanentError, RetryableError
+from bridge.domain.inputs import InputType, Violation, aml_literal
 from bridge.domain.jobs import Job, JobRequest
-from bridge.domain.pipelines import InputType, Pipeline, Violation, aml_literal
+from bridge.domain.pipelines import Pipeline
 from bridge.domain.records import Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.ports import Bridge, Message, Queue

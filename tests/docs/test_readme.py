@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from bridge.adapters.pipelines_file import parse_catalogue
-from bridge.domain.pipelines import ValueCode
+from bridge.domain.inputs import ValueCode
 from bridge.local import demo
 from bridge.local.control_server import control_server
 from bridge.local.endpoints import FUNCTION_KEY, Ports, service_bus_config, url
@@ -363,7 +363,7 @@ def test_the_settings_tables_defaults_are_those_of_the_code() -> None:
 def test_the_codes_of_rejections_are_all_there() -> None:
     shown = {code for row in table(section(README, "Start, look at, cancel a run")) for code in names(row[0])}
     found = set(get_args(ValueCode))
-    for path in ("domain/pipelines.py", "services/accept_runs.py", "handlers/snowflake.py"):
+    for path in ("domain/inputs.py", "domain/pipelines.py", "services/accept_runs.py", "handlers/snowflake.py"):
         found |= set(re.findall(r'code="([A-Z_]+)"', (ROOT / "bridge" / path).read_text(encoding="utf-8")))
     found |= {"NULL_INPUT", "MISSING_INPUT"}  # decided between in one line
 

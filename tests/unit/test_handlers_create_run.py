@@ -13,7 +13,8 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.identity import is_run_id
-from bridge.domain.pipelines import Allow, Catalogue, InputSpec, InputType, Pipeline, Violation
+from bridge.domain.inputs import InputSpec, InputType, Violation
+from bridge.domain.pipelines import Allow, Catalogue, Pipeline
 from bridge.domain.statuses import BridgeStatus
 from bridge.handlers import runs
 from bridge.ports import Bridge, Queue

@@ -14,7 +14,8 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable, Throttled
 from bridge.domain.identity import is_run_id
-from bridge.domain.pipelines import Catalogue, InputSpec, InputType, Pipeline
+from bridge.domain.inputs import InputSpec, InputType
+from bridge.domain.pipelines import Catalogue, Pipeline
 from bridge.handlers import snowflake
 from bridge.ports import Bridge, Queue
 from tests.unit.invocations import BATCH_ID, SNOWFLAKE_HEADERS, batch, document, problem

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, Origin, SubmitRun
 from bridge.domain.events import RunEvent
-from bridge.domain.pipelines import aml_literal
+from bridge.domain.inputs import aml_literal
 from bridge.domain.records import AmlEvent, DeadLetter, Records
 from bridge.payloads import bodies, lossless, publish
 from bridge.payloads.commands import QUEUE_DOOR, read_control, read_submit

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.domain.pipelines import Catalogue, InputSpec, InputType, Pipeline, Violation, closest, inputs_schema
+from bridge.domain.inputs import InputSpec, InputType, Violation, closest
+from bridge.domain.pipelines import Catalogue, Pipeline, inputs_schema
 
 SPECS = (
     InputSpec(name="as_of", type=InputType.DATE, required=True),

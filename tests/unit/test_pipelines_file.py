@@ -8,7 +8,8 @@ import pytest
 
 from bridge.adapters.pipelines_file import load_catalogue, parse_catalogue
 from bridge.domain.errors import ConfigurationError
-from bridge.domain.pipelines import Allow, InputSpec, InputType, Pipeline
+from bridge.domain.inputs import InputSpec, InputType
+from bridge.domain.pipelines import Allow, Pipeline
 
 GOOD = """\
 version: 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.domain.pipelines import InputError, InputSpec, InputType, aml_literal
+from bridge.domain.inputs import InputError, InputSpec, InputType, aml_literal
 
 
 def spec(kind: str, **facts: Any) -> InputSpec:
@@ -142,6 +142,13 @@ def test_an_address_with_a_secret_is_refused_without_repeating_it(address: str) 
         ("string", {"pattern": "[a-z]+$"}, "abc\n", "BAD_PATTERN", 'is "abc\\n": the whole of it must match [a-z]+$'),
         ("string", {}, "a\x00b", "BAD_CHARACTER", "has U+0000 as character 2: leave it out"),
         ("string", {}, "a\r\n", "BAD_CHARACTER", "has U+000D as character 2: leave it out"),
+        (
+            "string",
+            {},
+            "${{parent.x}}",
+            "BAD_CHARACTER",
+            'has "${{", which Azure ML reads as a reference: leave it out',
+        ),
         ("string", {}, "\ud800", "BAD_CHARACTER", "has U+D800 as character 1: leave it out"),
     ],
 )

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from bridge.adapters.pipelines_file import parse_catalogue
 from bridge.adapters.pipelines_inputs import InputEntry, read_input
 from bridge.domain.errors import ConfigurationError
-from bridge.domain.pipelines import Catalogue, InputSpec, InputType, Pipeline, aml_literal
+from bridge.domain.inputs import InputSpec, InputType, aml_literal
+from bridge.domain.pipelines import Catalogue, Pipeline
 
 SPECS = [
     *(InputSpec(name=kind, type=kind) for kind in InputType),
