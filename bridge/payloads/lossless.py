@@ -16,9 +16,13 @@ MAX_DIGITS = 4_300
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+#: Kept: to make one for each text costs as much as to write it.
+_ENCODER = simplejson.JSONEncoder(use_decimal=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def dumps(value: Any) -> str:
     """Compact JSON; Decimal as a number with all its digits. Sorted, so that the same value is the same text."""
-    return simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def loads(text: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:

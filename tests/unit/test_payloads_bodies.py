@@ -188,9 +188,16 @@ def test_times_are_written_in_utc_and_what_is_not_known_is_left_out() -> None:
     assert None not in written.values()
 
 
-@pytest.mark.parametrize("text", ['{"pipeline": "p"}', '{"pipeline": "p", "inputs": {"a": 1}, "idempotency_key": "k"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"pipeline": "p"}',
+        '{"pipeline": "p", "inputs": {"a": 1}, "idempotency_key": "k"}',
+        '{"pipeline": "p", "source": "http", "principal": "key", "roles": ["ACCOUNTADMIN"]}',
+    ],
+)
 def test_a_request_posted_straight_to_the_queue_is_no_command_yet(text: str) -> None:
     body = read_submit(text)
 
     assert not body.is_command
-    assert body.to_origin().principal == body.to_origin().source == QUEUE_DOOR
+    assert body.to_origin() == Origin(source=QUEUE_DOOR, principal=QUEUE_DOOR, correlation_id="")
