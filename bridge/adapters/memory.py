@@ -13,6 +13,9 @@ from bridge.domain.records import Records
 from bridge.payloads import bodies, commands, records
 from bridge.ports import Body, Message, Queue, RunFilter
 
+#: Of a Standard queue.
+LARGEST_MESSAGE = 256 * 1024
+
 
 class MemoryClock:
     """Time that stands still until it is moved."""
@@ -40,6 +43,8 @@ class MemoryQueues:
         with self._lock:
             if self.failures:
                 raise self.failures.pop(0)
+            if any(len(bodies.write(message.body).encode()) > LARGEST_MESSAGE for message in messages):
+                raise PermanentError("a message is too large", code="TOO_LARGE")
             # Through the wire format and back, as a broker does it.
             self.sent[queue] += [replace(message, body=_reread(queue, message.body)) for message in messages]
 

@@ -41,6 +41,10 @@ class DeadLetter:
     occurred_at: datetime
 
 
+#: Characters of a text in a record that was too large.
+TEXT_LIMIT = 1000
+#: Of a body in one: a character may take 12 bytes of JSON.
+LIGHT_BODY_LIMIT = 10_000
 #: Characters of a body that DEAD_LETTERS keeps; a message that was too large for one row would be lost otherwise.
 BODY_LIMIT = 60_000
 
@@ -88,6 +92,31 @@ class Records:
         """Two parts with as many rows each, within one."""
         return self._part(0), self._part(1)
 
+    def lighter(self) -> Self:
+        """The same records without what can be of any size: a row that says less beats one that never comes."""
+        return replace(
+            self,
+            run_events=tuple(
+                replace(
+                    event,
+                    inputs=None,
+                    outputs=None,
+                    payload=None,
+                    pipeline=_cut(event.pipeline),
+                    error_message=_cut(event.error_message),
+                )
+                for event in self.run_events
+            ),
+            aml_events=tuple(
+                replace(event, data={"left_out": "the event's data was too large"}, subject=event.subject[:TEXT_LIMIT])
+                for event in self.aml_events
+            ),
+            dead_letters=tuple(
+                replace(letter, body=letter.body[:LIGHT_BODY_LIMIT], description=letter.description[:TEXT_LIMIT])
+                for letter in self.dead_letters
+            ),
+        )
+
     def _part(self, parity: int) -> "Records":
         """Every second row, counted through all tables."""
         parts: dict[str, Any] = {}
@@ -99,3 +128,7 @@ class Records:
 
     def _tables(self) -> dict[str, tuple[Any, ...]]:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "try_"}
+
+
+def _cut(text: str | None) -> str | None:
+    return text[:TEXT_LIMIT] if text is not None else None

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import azure.functions as func
 
-from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
 from bridge.domain.records import Records, dead_letter
 from bridge.payloads import commands, event_grid, records
@@ -99,12 +99,13 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
 
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
     """One message of a dead-letter queue; whatever is in it, it is kept and completed."""
-    command, run_id = None, None
+    submit: SubmitRun | RunRequest | None = None
+    run_id = None
     properties = message.application_properties or {}
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
-            command = body.to_command() if body.is_command else None
+            submit = body.to_command() if body.is_command else _request(body, message)
         elif queue is Queue.RUN_CONTROL:
             run_id = commands.read_control(message.get_body()).run_id
     except PoisonMessage as error:
@@ -117,7 +118,7 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
             # The extension does not fill `message.dead_letter_reason`; the broker puts both here.
             reason=str(properties.get("DeadLetterReason") or "UNKNOWN"),
             description=str(properties.get("DeadLetterErrorDescription") or ""),
-            command=command,
+            submit=submit,
             run_id=run_id,
         ),
         bridge,

@@ -96,7 +96,7 @@ class CheckRunBody(Shape):
     op: Literal["check"]
     run_id: RunId
     workspace: ShortText
-    step: int | None = Field(default=None, ge=1)
+    step: int | None = Field(default=None, ge=1, le=10_000)
     origin: ShortText = ""
     submitted_at: Moment | None = None
     timeout_at: Moment | None = None

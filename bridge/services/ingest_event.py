@@ -1,6 +1,7 @@
 """Takes what Event Grid delivers: AML's events move a run forward, but only a check ends it."""
 
 import logging
+from dataclasses import replace
 
 from bridge.domain import aml_events, events, statuses, tags
 from bridge.domain.aml_events import RunHint
@@ -26,7 +27,9 @@ def ingest_event(event: AmlEvent, bridge: Bridge) -> None:
         return
     hint = aml_events.run_hint(event)
     if hint is not None and hint.tags.get(tags.BRIDGE, bridge.name) == bridge.name:
-        _follow(event, hint, bridge)
+        # Azure spells ids in any case; the workspace is known by the name that the settings give it.
+        workspace = next(name for name in bridge.workspaces if name.lower() == hint.workspace.lower())
+        _follow(event, replace(hint, workspace=workspace), bridge)
     elif event.event_type.lower() in aml_events.KEPT or bridge.record_all_events:
         send_records(Records(aml_events=(event,)), bridge)
 

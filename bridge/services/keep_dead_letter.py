@@ -1,11 +1,13 @@
 """Keeps what the broker gave up on, and settles what a dead submit left open."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bridge.domain import identity
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.records import Records, dead_letter
 from bridge.ports import Bridge
 from bridge.services import check_chain
+from bridge.services.accept_runs import RunRequest, idempotency_key
 from bridge.services.report import send_records
 
 
@@ -18,8 +20,9 @@ class DeadMessage:
     body: str
     reason: str
     description: str
-    #: The command in it, when it can be read.
-    command: SubmitRun | None = None
+    #: What was to be submitted, when it can be read: a command, or a request that was posted straight to the queue.
+    submit: SubmitRun | RunRequest | None = None
+    #: Of another message.
     run_id: str | None = None
 
 
@@ -28,22 +31,25 @@ def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
 
     Raises: RetryableError only when the queues fail; content never makes it raise.
     """
+    check = _check(dead.submit, bridge) if dead.submit is not None else None
     letter = dead_letter(
         queue=dead.queue,
         message_id=dead.message_id,
         body=dead.body,
         reason=dead.reason or "UNKNOWN",
         description=dead.description,
-        run_id=dead.command.run_id if dead.command else dead.run_id,
+        run_id=check.run_id if check else dead.run_id,
         at=bridge.clock.now(),
     )
     send_records(Records(dead_letters=(letter,)), bridge)
-    if dead.command is not None:
-        check = CheckRun(
-            run_id=dead.command.run_id,
-            workspace=dead.command.workspace,
-            origin=f"d.{letter.dead_letter_id}",
-            attempt=dead.command.attempt,
-            if_missing_fail=f"the submit could not be handled and waits in DEAD_LETTERS as {letter.dead_letter_id}",
-        )
-        check_chain.one_shot(check, bridge)
+    if check is not None:
+        why = f"the submit could not be handled and waits in DEAD_LETTERS as {letter.dead_letter_id}"
+        check_chain.one_shot(replace(check, origin=f"d.{letter.dead_letter_id}", if_missing_fail=why), bridge)
+
+
+def _check(submit: SubmitRun | RunRequest, bridge: Bridge) -> CheckRun:
+    if isinstance(submit, SubmitRun):
+        return CheckRun(run_id=submit.run_id, workspace=submit.workspace, attempt=submit.attempt)
+    run_id = identity.run_id(bridge.name, submit.pipeline, idempotency_key(submit))
+    pipeline = bridge.catalogue.find(submit.pipeline)
+    return CheckRun(run_id=run_id, workspace=(pipeline.workspace if pipeline else None) or bridge.workspace)

@@ -25,8 +25,12 @@ def send_records(records: Records, bridge: Bridge, *, due: datetime | None = Non
 
 
 def _fitting(records: Records, bridge: Bridge) -> list[Records]:
-    if len(records) <= 1 or len(bridge.sender.text(records).encode()) <= MESSAGE_LIMIT_BYTES:
-        return [records] if len(records) else []
+    if not len(records):
+        return []
+    if len(bridge.sender.text(records).encode()) <= MESSAGE_LIMIT_BYTES:
+        return [records]
+    if len(records) == 1:
+        return [records.lighter()]
     left, right = records.halves()
     return _fitting(left, bridge) + _fitting(right, bridge)
 

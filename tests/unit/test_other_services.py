@@ -6,17 +6,18 @@ from datetime import timedelta
 import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
-from bridge.domain import events
+from bridge.domain import events, identity
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, RefusedData, ServiceUnavailable
-from bridge.domain.records import AmlEvent, Records
-from bridge.domain.statuses import JobStatus
+from bridge.domain.records import AmlEvent, Records, dead_letter
+from bridge.domain.statuses import BridgeStatus, JobStatus
 from bridge.ports import Bridge, Queue
 from bridge.services.cancel_run import cancel_run, request_cancel
 from bridge.services.check_run import check_run
 from bridge.services.ingest_event import ingest_event
 from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
 from bridge.services.record_events import record_events
+from bridge.services.report import send_records
 from bridge.services.submit_run import submit_run
 from bridge.services.sweep_jobs import sweep_jobs
 from tests.conftest import WORKSPACE_ID
@@ -293,7 +294,7 @@ def test_a_dead_submit_without_a_job_ends_the_run_as_failed(bridge: Bridge, queu
         body=queues.text(command),
         reason="MaxDeliveryCountExceeded",
         description="",
-        command=command,
+        submit=command,
     )
     keep_dead_letter(dead, bridge)
     check = queues.sent[Queue.RUN_CONTROL].pop().body
@@ -313,7 +314,7 @@ def test_a_dead_submit_whose_job_exists_is_followed(bridge: Bridge, queues: Memo
     submit_run(command, bridge)
     jobs.jobs[command.run_id].status = JobStatus.RUNNING
     queues.sent[Queue.RUN_CONTROL].clear()
-    dead = DeadMessage(queue="run-commands", message_id="m", body="", reason="r", description="", command=command)
+    dead = DeadMessage(queue="run-commands", message_id="m", body="", reason="r", description="", submit=command)
     keep_dead_letter(dead, bridge)
     check = queues.sent[Queue.RUN_CONTROL].pop().body
     assert isinstance(check, CheckRun)
@@ -325,6 +326,42 @@ def test_a_dead_submit_whose_job_exists_is_followed(bridge: Bridge, queues: Memo
     followed = queues.sent[Queue.RUN_CONTROL][-1].body
     assert isinstance(followed, CheckRun)
     assert followed.step == 1
+
+
+def test_a_dead_request_that_was_posted_to_the_queue_is_settled_as_well(bridge: Bridge, queues: MemoryQueues) -> None:
+    posted = request("posted")
+    dead = DeadMessage(queue="run-commands", message_id="m", body="", reason="r", description="", submit=posted)
+
+    keep_dead_letter(dead, bridge)
+
+    check = queues.sent[Queue.RUN_CONTROL].pop().body
+    assert isinstance(check, CheckRun)
+    assert (check.run_id, check.workspace) == (identity.run_id("bridge", "train", "posted"), "ws1")
+    assert put_aside(queues)[0].run_id == check.run_id
+
+
+def test_a_record_that_no_message_can_hold_is_sent_without_its_bulk(bridge: Bridge, queues: MemoryQueues) -> None:
+    huge = "ä" * 300_000
+    rejected = events.bridge_fact(
+        "r-x", BridgeStatus.REJECTED, 1, bridge.clock.now(), inputs={huge: huge}, error_message=huge
+    )
+    event = AmlEvent(id="e", event_type="t", subject="s", data={"x": huge}, topic="t", door="custom")
+    letter = dead_letter(
+        queue="q", message_id="m", body="\0" * 60_000, reason="r", description="d", run_id=None, at=bridge.clock.now()
+    )
+
+    send_records(Records(run_events=(rejected,), aml_events=(event,), dead_letters=(letter,)), bridge)
+
+    (row,) = reported(queues)
+    assert (row.status, row.inputs) == ("REJECTED", None)
+    assert len(put_aside(queues)) == 1
+    assert [each.id for message in queues.sent[Queue.RUN_EVENTS] for each in message.body.aml_events] == ["e"]  # type: ignore[union-attr]
+
+
+def test_a_workspace_is_known_in_any_spelling(bridge: Bridge, queues: MemoryQueues) -> None:
+    ingest_event(run_event("r-" + "a" * 26, "Completed", bridge, topic=WORKSPACE_ID.upper()), bridge)
+
+    assert queues.sent[Queue.RUN_CONTROL][0].body.workspace == "ws1"  # type: ignore[union-attr]
 
 
 def test_a_dead_letters_body_is_cut_and_its_whole_hash_kept(bridge: Bridge, queues: MemoryQueues) -> None:
