@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,19 @@ def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def leftovers(tmp_path: Path) -> list[str]:
     """Command lines of processes that still mention the directory of this test."""
-    found = []
-    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else []:
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode() if entry.name.isdigit() else ""
-        except OSError:
-            continue
-        if str(tmp_path) in line:
-            found.append(line)
-    return found
+    return [line for line in command_lines() if str(tmp_path) in line]
+
+
+def command_lines() -> Iterator[str]:
+    """Of every process; a fresh Debian has no `ps`, and macOS no /proc."""
+    if not Path("/proc").is_dir():
+        yield from subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout.split(
+            "\n"
+        )
+        return
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            yield (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
