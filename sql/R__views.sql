@@ -21,7 +21,11 @@ WITH PLACED AS (
                     ATTEMPT ASC,
                     RANK ASC,
                     OCCURRED_AT ASC,
-                    EVENT_ID ASC
+                    EVENT_ID ASC,
+                    COALESCE(CORRELATION_ID, '') ASC,
+                    COALESCE(QUERY_BATCH_ID, '') ASC,
+                    COALESCE(ROW_NUMBER, -1) ASC,
+                    COALESCE(QUERY_ID, '') ASC
             )
         ) AS PLACE
     FROM RUN_EVENTS
@@ -81,8 +85,8 @@ SELECT
     DATEDIFF('second', STARTED_AT, ENDED_AT)     AS RUN_SECONDS,
     INPUTS,
     OUTPUTS,
-    ERROR_CODE,
-    ERROR_MESSAGE,
+    IFF(STATUS = 'COMPLETED', NULL, ERROR_CODE) AS ERROR_CODE,
+    IFF(STATUS = 'COMPLETED', NULL, ERROR_MESSAGE) AS ERROR_MESSAGE,
     STUDIO_URL,
     JOB_NAME,
     WORKSPACE,

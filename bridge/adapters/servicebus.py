@@ -47,8 +47,13 @@ class ServiceBusQueues:
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         with _translated(f"Service Bus, queue {self._names[queue]}"):
             sender, lock = self._sender(queue)
-            with lock:
+            # Whoever waits behind a send that hangs gives up in time to tell its caller.
+            if not lock.acquire(timeout=SEND_SECONDS):
+                raise ServiceUnavailable(f"Service Bus, queue {self._names[queue]}, does not answer")
+            try:
                 _send_in_batches(sender, [_outgoing(message) for message in messages])
+            finally:
+                lock.release()
 
     def text(self, body: Body) -> str:
         return bodies.write(body)

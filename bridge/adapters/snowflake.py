@@ -28,8 +28,8 @@ BIND_LIMIT = 4_000_000
 LOST_SESSION = frozenset({390111, 390112, 390114, 250002})
 #: SQLSTATE classes of values that a column does not take.
 DATA_CLASSES = ("22",)
-#: "No current database" and "no current schema" come with SQLSTATE 22000 as well.
-NO_DATABASE = frozenset({90105, 90106})
+#: Within that class only these numbers are about values; others are a suspended warehouse or a missing database.
+DATA_ERRORS = range(100_000, 101_000)
 SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
 
 
@@ -78,10 +78,14 @@ class SnowflakeLedger:
             try:
                 return self._once(name, binds)
             except Exception as error:
-                if self._connection is None or not _is_lost(error, self._connection):
+                connection = self._connection
+                if connection is None or _is_about_data(error):
+                    raise
+                lost = _is_lost(error, connection)
+                self._drop()  # whatever was wrong with it, the next statement begins anew
+                if not lost:
                     raise
                 log.info("the Snowflake session was lost; connecting again")
-                self._drop()
                 return self._once(name, binds)
 
     def _once(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
@@ -140,7 +144,8 @@ def _translated(name: str) -> Iterator[None]:
 
 def _is_about_data(error: Any) -> bool:
     """Whether other values would be taken. A NULL where none may be is an IntegrityError of the same class."""
-    return str(error.sqlstate or "").startswith(DATA_CLASSES) and error.errno not in NO_DATABASE
+    state, number = str(getattr(error, "sqlstate", None) or ""), getattr(error, "errno", None)
+    return state.startswith(DATA_CLASSES) and number in DATA_ERRORS
 
 
 def _is_lost(error: Exception, connection: Any) -> bool:

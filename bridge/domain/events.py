@@ -49,9 +49,11 @@ class RunEvent:
     payload: Mapping[str, Any] | None = None
 
     @property
-    def order(self) -> tuple[bool, int, int, datetime, str]:
-        """The greatest event holds the run's state."""
-        return (self.is_job_fact, self.attempt, self.rank, self.occurred_at, self.event_id)
+    def order(self) -> tuple[Any, ...]:
+        """The greatest event holds the run's state. The last parts only tell two requests of the same run apart."""
+        place = (self.is_job_fact, self.attempt, self.rank, self.occurred_at, self.event_id)
+        row = -1 if self.row_number is None else self.row_number
+        return (*place, self.correlation_id or "", self.query_batch_id or "", row, self.query_id or "")
 
 
 COLUMNS = tuple(field.name for field in fields(RunEvent))
@@ -153,7 +155,12 @@ def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
 
 
 def _error_columns(facts: list[RunEvent]) -> dict[str, Any]:
-    """Of the job facts where there are any, else of the state alone; `facts` are sorted, the greatest first."""
+    """Of the job facts where there are any, else of the state alone; `facts` are sorted, the greatest first.
+
+    None of a completed run: it may have been asked to stop, and finished first.
+    """
+    if facts[0].status == JobStatus.COMPLETED:
+        return {"error_code": None, "error_message": None}
     of_the_job = [event for event in facts if event.is_job_fact] or facts[:1]
     names = ("error_code", "error_message")
     return {

@@ -10,7 +10,7 @@ from datetime import timedelta
 import azure.functions as func
 
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
-from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
+from bridge.domain.errors import ConfigurationError, PoisonMessage
 from bridge.domain.records import Records, dead_letter
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
@@ -29,6 +29,8 @@ POISON = "POISON"
 DOOR_PROPERTY = "bridge_door"
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)
+#: Settings are mended by people.
+LONG_PAUSE = timedelta(seconds=60)
 
 
 @contextmanager
@@ -36,7 +38,11 @@ def slow_to_fail() -> Iterator[None]:
     """Wait before a failure is handed to the broker when the failure is not the message's."""
     try:
         yield
-    except (RetryableError, ConfigurationError) as error:
+    except ConfigurationError as error:
+        log.warning("the message goes back to its queue: %s", error)
+        time.sleep(LONG_PAUSE.total_seconds())
+        raise
+    except Exception as error:
         log.warning("the message goes back to its queue: %s", error)
         time.sleep(PAUSE.total_seconds())
         raise
@@ -100,14 +106,16 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
     """One message of a dead-letter queue; whatever is in it, it is kept and completed."""
     submit: SubmitRun | RunRequest | None = None
-    run_id = None
+    run_id, check = None, None
     properties = message.application_properties or {}
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
             submit = body.to_command() if body.is_command else _request(body, message)
         elif queue is Queue.RUN_CONTROL:
-            run_id = commands.read_control(message.get_body()).run_id
+            control_command = commands.read_control(message.get_body())
+            run_id = control_command.run_id
+            check = control_command if isinstance(control_command, CheckRun) else None
     except PoisonMessage as error:
         log.warning("an unreadable message in %s/$deadletterqueue: %s", queue, error)
     keep_dead_letter(
@@ -120,6 +128,7 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
             description=str(properties.get("DeadLetterErrorDescription") or ""),
             submit=submit,
             run_id=run_id,
+            check=check,
         ),
         bridge,
     )

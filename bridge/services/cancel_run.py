@@ -6,7 +6,7 @@ from bridge.domain import events, statuses, tags
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
 from bridge.domain.jobs import Job
-from bridge.domain.statuses import JobStatus, Note
+from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
 from bridge.services.report import report
@@ -14,6 +14,8 @@ from bridge.services.report import report
 #: How long a cancel waits for its submit, which may itself be waiting in back-off.
 WAITS_FOR_JOB = timedelta(hours=24)
 ASKS_FOR_JOB_EVERY = timedelta(minutes=1)
+#: Tries between two looks into the ledger, each of which may wake a warehouse.
+ASKS_LEDGER_EVERY = 10
 LOOK_AFTER = timedelta(seconds=30)
 
 
@@ -63,7 +65,7 @@ def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
     payload = {"principal": command.principal, "reason": command.reason}
     fact = events.job_fact(command.run_id, JobStatus.CANCEL_REQUESTED, now, workspace=workspace, payload=payload)
     report([fact], bridge)
-    check = CheckRun(run_id=command.run_id, workspace=workspace, origin="c")
+    check = CheckRun(run_id=command.run_id, workspace=workspace, origin=f"c.{command.requested_at:%Y%m%dT%H%M%S}")
     check_chain.one_shot(check, bridge, due=now + LOOK_AFTER)
 
 
@@ -72,14 +74,25 @@ def _wait_for_job(command: CancelRun, bridge: Bridge) -> None:
     if now >= command.requested_at + WAITS_FOR_JOB:
         _nothing_to_cancel(command, "no job of this run appeared within a day", bridge)
         return
+    if command.try_ % ASKS_LEDGER_EVERY == 0 and _ended_without_job(command.run_id, bridge):
+        _nothing_to_cancel(command, "the run had ended without a job", bridge)
+        return
     copy = command.next_try()
     bridge.sender.send(
         Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=now + ASKS_FOR_JOB_EVERY)]
     )
 
 
+def _ended_without_job(run_id: str, bridge: Bridge) -> bool:
+    try:
+        row = bridge.ledger.run(run_id)
+    except RetryableError:
+        return False
+    return row is not None and row["status"] in {BridgeStatus.REJECTED, BridgeStatus.FAILED}
+
+
 def _again(command: CancelRun, retry_after: timedelta | None, bridge: Bridge) -> None:
-    if bridge.retry.gives_up(command.try_):
+    if bridge.clock.now() >= command.requested_at + WAITS_FOR_JOB:
         _nothing_to_cancel(command, "Azure ML did not answer for a day", bridge)
         return
     copy = command.next_try()

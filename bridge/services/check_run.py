@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bridge.domain import events, statuses, tags
 from bridge.domain.commands import CheckRun
@@ -17,6 +17,8 @@ from bridge.services.report import report
 log = logging.getLogger(__name__)
 #: A job that AML does not show counts as deleted when it is missing twice, the second time so long after submission.
 MISSING_AFTER = timedelta(minutes=10)
+#: After 1, 2, 4, 8 and 16 minutes.
+LOOKS_AT_CANCEL = 5
 TIMED_OUT = "TIMED_OUT"
 JOB_DELETED = "JOB_DELETED"
 
@@ -49,6 +51,9 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
     if check.if_missing_fail is not None:
         _adopt(check, job, bridge)
         return
+    if check.step is None and job.status == JobStatus.CANCEL_REQUESTED:
+        _await_cancel(check, bridge)
+        return
     following = replace(check, last_status=job.status, missing_since=None)
     timed_out = check.timeout_at is not None and bridge.clock.now() >= check.timeout_at
     if timed_out and _time_out(check, bridge):
@@ -56,12 +61,22 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
     check_chain.schedule_next(following, bridge)
 
 
+def _await_cancel(check: CheckRun, bridge: Bridge) -> None:
+    """A job takes minutes to stop, and AML may send no event for it: look again some times before the chain does."""
+    if check.try_ < LOOKS_AT_CANCEL:
+        again = replace(check.next_try(), last_status=JobStatus.CANCEL_REQUESTED)
+        check_chain.one_shot(again, bridge, due=bridge.clock.now() + timedelta(minutes=2**check.try_))
+
+
 def _adopt(check: CheckRun, job: Job, bridge: Bridge) -> None:
     """A dead submit had made its job after all: follow it as its submit would have done."""
+    submitted_at = job.created_at or bridge.clock.now()
+    pipeline = bridge.catalogue.find(job.tags.get(tags.PIPELINE, ""))
     chain = CheckRun(
         run_id=check.run_id,
         workspace=check.workspace,
-        submitted_at=job.created_at or bridge.clock.now(),
+        submitted_at=submitted_at,
+        timeout_at=submitted_at + pipeline.timeout if pipeline and pipeline.timeout else None,
         last_status=job.status,
     )
     check_chain.schedule_first(chain, bridge)
@@ -77,7 +92,7 @@ def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
     return events.job_fact(
         check.run_id,
         job.status,
-        (details.ended_at if ended else details.started_at) or now,
+        _occurred_at(check, details, ended=ended) or now,
         workspace=check.workspace,
         pipeline=job.tags.get(tags.PIPELINE),
         fingerprint=job.tags.get(tags.FINGERPRINT),
@@ -88,6 +103,14 @@ def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
         error_message=details.error_message,
         outputs=details.outputs,
     )
+
+
+def _occurred_at(check: CheckRun, details: JobDetails, *, ended: bool) -> datetime | None:
+    """When the status began, as far as the history knows; a job that runs again after a pause does so now."""
+    if ended:
+        return details.ended_at
+    began = check.last_status is None or statuses.job_rank(check.last_status) < statuses.job_rank(JobStatus.RUNNING)
+    return details.started_at if began else None
 
 
 def _details(check: CheckRun, bridge: Bridge) -> JobDetails:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain import statuses, tags
-from bridge.domain.errors import RetryableError
+from bridge.domain.errors import PermanentError, RetryableError
 from bridge.domain.identity import is_run_id
 from bridge.domain.jobs import Job, JobDetails
 from bridge.ports import Bridge, RunFilter
@@ -20,7 +20,7 @@ def find_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
         return None
     try:
         live = _live(run_id, bridge)
-    except RetryableError:
+    except (RetryableError, PermanentError):  # also when the app's identity may not look
         return bridge.ledger.run(run_id)
     return live or bridge.ledger.run(run_id)
 

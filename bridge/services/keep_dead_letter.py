@@ -24,6 +24,8 @@ class DeadMessage:
     submit: SubmitRun | RunRequest | None = None
     #: Of another message.
     run_id: str | None = None
+    #: A check that could not be carried out: its chain goes on with the next step.
+    check: CheckRun | None = None
 
 
 def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
@@ -42,6 +44,8 @@ def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
         at=bridge.clock.now(),
     )
     send_records(Records(dead_letters=(letter,)), bridge)
+    if dead.check is not None:
+        check_chain.schedule_next(dead.check, bridge)
     if check is not None:
         why = f"the submit could not be handled and waits in DEAD_LETTERS as {letter.dead_letter_id}"
         check_chain.one_shot(replace(check, origin=f"d.{letter.dead_letter_id}", if_missing_fail=why), bridge)

@@ -1,5 +1,6 @@
 """Makes sure that exactly one AML job exists for a command, and that it is followed to its end."""
 
+import logging
 from datetime import datetime
 
 from bridge.domain import events, identity, tags
@@ -21,6 +22,7 @@ from bridge.services.accept_runs import (
 )
 from bridge.services.report import report, send_records
 
+log = logging.getLogger(__name__)
 GAVE_UP = "GAVE_UP"
 
 
@@ -162,7 +164,11 @@ def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, br
     due = now + bridge.retry.delay(command.try_, error.retry_after)
     copy = command.next_try()
     bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
-    _report_retry(command, error, due, now, bridge)
+    try:
+        _report_retry(command, error, due, now, bridge)
+    except RetryableError as unreported:
+        # The copy is on its way: raising now would have the broker deliver this message again, and send another one.
+        log.warning("the retry of %s could not be reported: %s", command.run_id, unreported)
 
 
 def _report_retry(command: SubmitRun, error: RetryableError, due: datetime, now: datetime, bridge: Bridge) -> None:

@@ -278,6 +278,35 @@ class TestOutages:
 
         assert emulators.fault("snowflake", fault)["struck"] == 1
 
+    def test_a_suspended_warehouse_is_no_fault_of_the_data(self, real: SnowflakeLedger, emulators: Stack) -> None:
+        params = {"code": "090073", "sqlstate": "22000", "message": "Warehouse cannot be resumed: quota exceeded"}
+        fault = emulators.plan_fault("snowflake", "error", match={"verb": "INSERT"}, params=params)
+
+        with pytest.raises(RetryableError):
+            real.write(Records(run_events=(accepted(new_run()),)))
+
+        assert emulators.fault("snowflake", fault)["struck"] == 1
+
+    def test_two_requests_of_one_run_fold_the_same_way_in_any_order(self, real: SnowflakeLedger) -> None:
+        rows = []
+        for reverse in (False, True):
+            run_id = new_run()
+            both = [
+                events.submitted(
+                    command(run_id, origin=Origin(source="s", principal="p", correlation_id=f"c{i}", query_id=f"q{i}")),
+                    NOW,
+                )
+                for i in (1, 2)
+            ]
+            for event in reversed(both) if reverse else both:
+                real.write(Records(run_events=(event,)))
+            run, folded = real.run(run_id), events.fold(both)
+            assert run is not None
+            assert folded is not None
+            rows.append((run["query_id"], folded["query_id"]))
+
+        assert rows == [("q2", "q2"), ("q2", "q2")]
+
     def test_a_thousand_rows_are_one_statement(self, real: SnowflakeLedger, emulators: Stack) -> None:
         emulators.call("snowflake", "POST", "/reset", {})
 

@@ -13,7 +13,9 @@ from tests.eventually import eventually
 
 def assert_one_completed_job(driver: Driver, run_id: str) -> None:
     driver.wait_for(run_id, "COMPLETED")
-    assert run_id in driver.jobs()
+    jobs = driver.jobs()
+    request = jobs[run_id]["tags"]["bridge_correlation_id"]
+    assert [name for name, job in jobs.items() if job["tags"].get("bridge_correlation_id") == request] == [run_id]
     assert len(driver.sql("SELECT run_id FROM runs_all WHERE run_id = ?", run_id)) == 1
 
 

@@ -66,6 +66,7 @@ class TestOnceOnly:
         for queue in ("run-commands", "run-control"):
             seconds = 600 if detection else 0
             driver.stack.call("service_bus", "PUT", f"/queues/{queue}", {"duplicate_detection_seconds": seconds})
+        self.before = set(driver.jobs())
 
     def test_the_same_batch(self, driver: Driver) -> None:
         batch_id = new_key()
@@ -94,7 +95,8 @@ class TestOnceOnly:
 
     def assert_one(self, driver: Driver, run_id: str) -> None:
         driver.wait_for(run_id, "COMPLETED")
-        assert run_id in driver.jobs()
+        driver.wait_until_quiet()
+        assert set(driver.jobs()) - self.before == {run_id}
         assert len(driver.sql("SELECT run_id FROM runs_all WHERE run_id = ?", run_id)) == 1
 
 

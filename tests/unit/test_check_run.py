@@ -219,6 +219,25 @@ def test_a_timeout_that_may_not_be_carried_out_is_tried_again(
     assert jobs.jobs[check.run_id].status == JobStatus.CANCEL_REQUESTED
 
 
+def test_a_job_that_takes_its_time_to_stop_is_looked_at_again(
+    check: CheckRun, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
+) -> None:
+    jobs.jobs[check.run_id].status = JobStatus.CANCEL_REQUESTED
+    looks = CheckRun(run_id=check.run_id, workspace="ws1", origin="c.1")
+    delays = []
+    for _ in range(5):
+        check_run(looks, bridge)
+        (message,) = queues.sent[Queue.RUN_CONTROL]
+        assert message.due is not None
+        delays.append((message.due - clock.now()).total_seconds() / 60)
+        looks = next_check(queues)
+    check_run(looks, bridge)
+
+    assert delays == [1, 2, 4, 8, 16]
+    assert not queues.sent[Queue.RUN_CONTROL], "the run's own chain goes on"
+    assert statuses(queues) == ["CANCEL_REQUESTED"]
+
+
 def test_a_job_of_another_bridge_is_none_of_ours(
     check: CheckRun, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
 ) -> None:

@@ -220,20 +220,21 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-@pytest.mark.parametrize("error", [ServiceUnavailable(), RetryableError(), ConfigurationError(["x"])])
-def test_what_is_not_the_messages_fault_goes_back_slowly(pauses: list[float], error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [ServiceUnavailable(), RetryableError(), RuntimeError(), PermanentError("no", code="X")]
+)
+def test_what_could_not_be_handled_goes_back_slowly(pauses: list[float], error: Exception) -> None:
     with pytest.raises(type(error)), handlers.slow_to_fail():
         raise error
 
     assert pauses == [5.0]
 
 
-@pytest.mark.parametrize("error", [RuntimeError(), PermanentError("no", code="X")])
-def test_what_is_unexpected_goes_back_at_once(pauses: list[float], error: Exception) -> None:
-    with pytest.raises(type(error)), handlers.slow_to_fail():
-        raise error
+def test_wrong_settings_wait_longer_for_somebody_to_mend_them(pauses: list[float]) -> None:
+    with pytest.raises(ConfigurationError), handlers.slow_to_fail():
+        raise ConfigurationError(["x"])
 
-    assert not pauses
+    assert pauses == [60.0]
 
 
 def test_what_succeeds_does_not_wait(pauses: list[float], bridge: Bridge, queues: MemoryQueues) -> None:

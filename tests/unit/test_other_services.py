@@ -91,6 +91,30 @@ def test_a_cancel_waits_a_day_at_most_and_says_so(bridge: Bridge, queues: Memory
     assert not queues.sent[Queue.RUN_CONTROL]
 
 
+def test_a_cancel_that_waited_for_hours_survives_one_error(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    request_cancel("r-" + "a" * 26, "key", bridge)
+    jobs.failures.append(("get", ServiceUnavailable()))
+
+    cancel_run(replace(take_cancel(queues), try_=500), bridge)
+
+    assert take_cancel(queues).try_ == 501
+
+
+def test_a_cancel_ends_when_its_run_has_ended_without_a_job(
+    bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger
+) -> None:
+    failed = events.bridge_fact("r-" + "a" * 26, BridgeStatus.FAILED, 1, bridge.clock.now())
+    ledger.write(Records(run_events=(failed,)))
+    request_cancel(failed.run_id, "key", bridge)
+
+    cancel_run(take_cancel(queues), bridge)
+
+    assert statuses(queues) == ["CANCEL_IGNORED"]
+    assert not queues.sent[Queue.RUN_CONTROL]
+
+
 def test_an_ended_run_is_not_cancelled(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
     run_id = submitted(bridge, queues)
     jobs.jobs[run_id].status = JobStatus.COMPLETED
@@ -338,6 +362,18 @@ def test_a_dead_request_that_was_posted_to_the_queue_is_settled_as_well(bridge: 
     assert isinstance(check, CheckRun)
     assert (check.run_id, check.workspace) == (identity.run_id("bridge", "train", "posted"), "ws1")
     assert put_aside(queues)[0].run_id == check.run_id
+
+
+def test_a_dead_check_of_the_chain_is_not_the_end_of_the_chain(bridge: Bridge, queues: MemoryQueues) -> None:
+    check = CheckRun(run_id="r-" + "a" * 26, workspace="ws1", step=1, submitted_at=bridge.clock.now())
+
+    keep_dead_letter(
+        DeadMessage(queue="run-control", message_id="m", body="", reason="r", description="", check=check), bridge
+    )
+
+    following = queues.sent[Queue.RUN_CONTROL].pop().body
+    assert isinstance(following, CheckRun)
+    assert following.step == 2
 
 
 def test_a_record_that_no_message_can_hold_is_sent_without_its_bulk(bridge: Bridge, queues: MemoryQueues) -> None:

@@ -1,5 +1,6 @@
 """Submitting: one job a run, whatever fails and however often a message comes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import pytest
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable, SubmissionRejected, Throttled
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge, Message, Queue
 from bridge.services.submit_run import submit_request, submit_run
 from tests.unit.requests import accepted, put_aside, reported, request, statuses
 
@@ -69,6 +70,25 @@ def test_a_throttled_submit_waits_as_long_as_it_was_asked_to(
     assert copy.due == clock.now() + timedelta(minutes=7)
     assert copy.message_id != command.message_id, "duplicate detection would drop the retry"
     assert statuses(queues) == ["ACCEPTED", "SUBMITTING", "RETRY_SCHEDULED"]
+
+
+def test_a_retry_that_cannot_be_reported_is_still_one_retry(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = accepted(bridge, queues)
+    jobs.failures.append(("submit", Throttled()))
+    send = queues.send
+
+    def refuse_reports(queue: Queue, messages: Sequence[Message]) -> None:
+        if queue is Queue.RUN_EVENTS:
+            raise ServiceUnavailable
+        send(queue, messages)
+
+    monkeypatch.setattr(queues, "send", refuse_reports)
+
+    submit_run(command, bridge)
+
+    assert len(queues.sent[Queue.RUN_COMMANDS]) == 1
 
 
 def test_giving_up_ends_the_run_and_keeps_a_dead_letter(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
