@@ -17,8 +17,7 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 #: Kept: to make one for each text costs as much as to write it.
-_ENCODER = simplejson.JSONEncoder(
-)
+_ENCODER = simplejson.JSONEncoder(use_decimal=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def dumps(value: Any) -> str:
@@ -72,5 +71,6 @@ def _check_depth(value: Any, depth: int) -> None:
 
 def _check_characters(value: Any) -> None:
     try:
+        simplejson.dumps(value, use_decimal=True, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise ValueError("not usable JSON: a text has half a character, \\uD800 to \\uDFFF on its own") from error
