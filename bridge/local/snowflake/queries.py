@@ -12,10 +12,11 @@ from typing import Any
 from bridge.local.faults import Fault, FaultPlan
 from bridge.local.snowflake import answers
 from bridge.local.snowflake.errors import StatementFailed, failure_of
+from bridge.local.snowflake.features import StatementRequest
 from bridge.local.snowflake.sessions import Session
 from bridge.local.snowflake.sql_text import verb_of
 from bridge.local.snowflake.statement_log import StatementLog
-from bridge.local.snowflake.statements import StatementRequest, StatementRunner
+from bridge.local.snowflake.statements import StatementRunner
 
 _KEPT = 100
 #: More statements than this at one time wait; each may hold a thread while an external function is called.

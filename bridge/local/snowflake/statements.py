@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +19,7 @@ from bridge.local.snowflake import answers
 from bridge.local.snowflake.definitions import InvalidDefinition, is_creation, parse_creation, parse_drop
 from bridge.local.snowflake.errors import StatementFailed, compilation_error
 from bridge.local.snowflake.external_functions import ExternalFunctions, Path, QueryContext, full_path
+from bridge.local.snowflake.features import Feature, StatementRequest
 from bridge.local.snowflake.no_ops import ANSWER, NoOpLog, kind_of
 from bridge.local.snowflake.plans import PlanCache
 from bridge.local.snowflake.rewrites import parse_statement, rewrite
@@ -32,16 +32,6 @@ _CONFLICT_TRIES = 6
 Binds = list[Any] | dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StatementRequest:
-    """One statement as a client sends it."""
-
-    query_id: str
-    sql: str
-    bindings: dict[str, dict[str, Any]] = field(default_factory=dict)
-    describe_only: bool = False
-
-
 class StatementRunner:
     """Runs statements, one at a time in each session."""
 
@@ -49,6 +39,8 @@ class StatementRunner:
         self._functions = functions
         self._no_ops = no_ops
         self._plans = PlanCache()
+        #: Asked in this order; the no-ops come after them.
+        self.features: list[Feature] = []
 
     def run(self, session: Session, request: StatementRequest) -> answers.JsonObject:
         """The answer of a statement that succeeds; any exception is one that failed."""
@@ -74,6 +66,10 @@ class StatementRunner:
         if used:
             setattr(session, used["what"].lower(), identifier(used["name"]))
             return answers.status_row(session, query_id, "Statement executed successfully.", 0x4300)
+        for feature in self.features:
+            answer = feature.answer(session, request)
+            if answer is not None:
+                return answer
         kind = kind_of(sql)
         if kind is None:
             return None
