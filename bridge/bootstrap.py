@@ -11,13 +11,14 @@ import yaml
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.credential import app_credential
+from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.pipelines_file import load_catalogue
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Bridge
+from bridge.ports import Bridge, Outbound
 from bridge.settings import Settings
 
 #: They log a line for every link and every request.
@@ -93,6 +94,12 @@ def build(environ: Mapping[str, str]) -> Bridge:
             names=settings.queues,
         ),
         ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
+        outbound=Outbound(
+            publisher=EventGridTopics(key=settings.topic_key.reveal(), credential=credential),
+            topics=settings.topics,
+            default_topic=settings.default_topic,
+            queues=settings.allowed_queues,
+        ),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
         record_window=timedelta(seconds=settings.record_window_seconds),

@@ -58,6 +58,26 @@ Body = SubmitRun | CheckRun | CancelRun | Records
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutgoingMessage:
+    """One message for a queue that is not the app's own, as its sender wrote it."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutgoingEvent:
+    """One event for a topic; a repeated one has the same id."""
+
+    event_id: str
+    event_type: str
+    subject: str
+    #: Any JSON value.
+    data: Any
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """One message for a queue."""
 
@@ -79,6 +99,22 @@ class MessageSender(Protocol):
     def text(self, body: Body) -> str:
         """The body as it is sent."""
 
+    def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
+        """Send all to any queue of the namespace, by its name at the broker.
+
+        Raises: RetryableError; PermanentError when a message is too large or the queue does not exist.
+        """
+
+
+class EventPublisher(Protocol):
+    """Event Grid topics that others listen to."""
+
+    def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
+        """Publish all to the topic with this endpoint, in as few requests as its limits allow.
+
+        Raises: RetryableError; PermanentError when the topic refuses them.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunFilter:
@@ -87,6 +123,17 @@ class RunFilter:
     status: str | None = None
     pipeline: str | None = None
     query_batch_id: str | None = None
+    since: datetime | None = None
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterFilter:
+    """Which dead letters to list; None does not restrict."""
+
+    queue: str | None = None
+    run_id: str | None = None
     since: datetime | None = None
     limit: int = 50
     offset: int = 0
@@ -104,6 +151,22 @@ class Ledger(Protocol):
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         """The run's row of RUNS_ALL, lower-case columns, JSON-able values; None when there is none (yet)."""
 
+    def runs_by_id(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of RUNS_ALL by run id, in one statement; runs that are not there (yet) are left out."""
+
+    def batch(self, query_batch_id: str) -> Sequence[Mapping[str, Any]]:
+        """The rows of one batch of an external function, by row number: each with the state of its run.
+
+        Columns: those of RUNS_ALL, but `row_number` and `batch_rows` are the batch's, and `requested_at` is when it
+        was first accepted or rejected. Several rows may have the same run. Rows that are not recorded yet are left out.
+        """
+
+    def dead_letters_by_id(self, dead_letter_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of DEAD_LETTERS by id, repeats once, in one statement."""
+
+    def dead_letters(self, wanted: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
+        """Rows of DEAD_LETTERS, repeats once, newest first."""
+
     def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         """The run's history, oldest first, repeated events once."""
 
@@ -112,6 +175,19 @@ class Ledger(Protocol):
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the runs that the ledger shows as ended by AML."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outbound:
+    """Where callers may send events and messages by way of the app: nowhere that is not listed here."""
+
+    publisher: EventPublisher
+    #: Endpoint by name; the name is the first label of the endpoint's host unless the settings give one.
+    topics: Mapping[str, str]
+    #: For callers that name none; None when there is no such topic.
+    default_topic: str | None
+    #: Names of queues at the broker.
+    queues: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +206,7 @@ class Bridge:
     jobs: JobClient
     sender: MessageSender
     ledger: Ledger
+    outbound: Outbound
     clock: Clock
     retry: RetryPolicy
     #: How long a row may wait for its batch before it is written.

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bridge.domain.errors import ConfigurationError
 from bridge.ports import Queue
 
 APP_ROOT = Path(__file__).parents[1]
+TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -85,6 +87,12 @@ class Settings:
     aml_timeout_seconds: int
     client_id: str
     snowflake: SnowflakeSettings
+    #: Endpoint by name, the default topic's among them.
+    topics: Mapping[str, str]
+    default_topic: str | None
+    #: None for the app's identity.
+    topic_key: Secret
+    allowed_queues: frozenset[str]
     pipelines_file: Path
     rules_file: Path
     retry_tries: int
@@ -116,6 +124,10 @@ class _Reader:
         if default is None:
             self.problems.append(f"{name} is not set")
         return default or ""
+
+    def names(self, name: str) -> list[str]:
+        """Parts between commas."""
+        return [part.strip() for part in self.text(name, "").split(",") if part.strip()]
 
     def secret(self, name: str) -> Secret:
         return Secret(self.environ.get(name, ""))
@@ -149,8 +161,8 @@ class _Reader:
 
 def _read(reader: _Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
-    others = {name.strip() for name in reader.text("ALLOWED_WORKSPACES", "").split(",")} - {""}
     reader.choice("AUTH_MODE", "key", ("key",))
+    topics, default_topic = _topics(reader)
     return Settings(
         bridge_name=reader.text("BRIDGE_NAME", "bridge"),
         service_bus=reader.secret("ServiceBusConnection"),
@@ -159,11 +171,15 @@ def _read(reader: _Reader) -> Settings:
         subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
         resource_group=reader.text("AML_RESOURCE_GROUP"),
         workspace=workspace,
-        allowed_workspaces=frozenset({workspace} | others),
+        allowed_workspaces=frozenset({workspace, *reader.names("ALLOWED_WORKSPACES")}),
         aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
         aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS", 30, least=1, most=45),
         client_id=reader.text("AZURE_CLIENT_ID", ""),
         snowflake=_snowflake(reader),
+        topics=topics,
+        default_topic=default_topic,
+        topic_key=reader.secret("EVENT_GRID_TOPIC_KEY"),
+        allowed_queues=frozenset(reader.names("ALLOWED_QUEUES")),
         pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
         rules_file=reader.file("RULES_FILE", "rules.yaml"),
         retry_tries=reader.number("RETRY_TRIES", 200, least=1, most=10_000),
@@ -171,6 +187,26 @@ def _read(reader: _Reader) -> Settings:
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
         record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
     )
+
+
+def _topics(reader: _Reader) -> tuple[dict[str, str], str | None]:
+    """Endpoint by name, and the default's name."""
+    topics: dict[str, str] = {}
+    default: str | None = None
+    for setting in ("EVENT_GRID_TOPIC_ENDPOINT", "ALLOWED_TOPICS"):
+        for entry in reader.names(setting):
+            given, _, endpoint = entry.rpartition("=")
+            host = urlsplit(endpoint).hostname or ""
+            if not host or not (endpoint.startswith("https://") or host in LOOPBACK):
+                example = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
+                reader.problems.append(
+                    f'{setting} has "{entry[:100]}": give the endpoint of a topic, such as {example}'
+                )
+                continue
+            name = given.strip() or host.partition(".")[0]
+            topics[name] = endpoint
+            default = name if setting == "EVENT_GRID_TOPIC_ENDPOINT" else default
+    return topics, default
 
 
 def _namespace(reader: _Reader) -> str:

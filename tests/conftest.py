@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues, MemoryTopics
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Catalogue, Pipeline
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Bridge
+from bridge.ports import Bridge, Outbound
 
 FOREIGN = ("AML_", "AZURE_", "BRIDGE_", "SNOWFLAKE_", "ServiceBus", "RUN_", "INBOUND_")
 
@@ -46,7 +47,14 @@ def ledger() -> MemoryLedger:
 
 
 @pytest.fixture
-def bridge(clock: MemoryClock, queues: MemoryQueues, jobs: MemoryJobs, ledger: MemoryLedger) -> Bridge:
+def topics() -> MemoryTopics:
+    return MemoryTopics()
+
+
+@pytest.fixture
+def bridge(
+    clock: MemoryClock, queues: MemoryQueues, jobs: MemoryJobs, ledger: MemoryLedger, topics: MemoryTopics
+) -> Bridge:
     return Bridge(
         name="bridge",
         workspace="ws1",
@@ -56,6 +64,12 @@ def bridge(clock: MemoryClock, queues: MemoryQueues, jobs: MemoryJobs, ledger: M
         jobs=jobs,
         sender=queues,
         ledger=ledger,
+        outbound=Outbound(
+            publisher=topics,
+            topics={"main": "https://main.test/api/events", "other": "https://other.test/api/events"},
+            default_topic="main",
+            queues=frozenset({"reports"}),
+        ),
         clock=clock,
         retry=RetryPolicy(tries=3),
         record_window=timedelta(seconds=30),

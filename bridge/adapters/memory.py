@@ -1,17 +1,15 @@
 """The ports in memory: full implementations that pass the same behaviour suites as the real ones, for unit tests."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from bridge.domain import events, statuses
-from bridge.domain.errors import JobExists, PermanentError, RefusedData, SubmissionRejected
+from bridge.domain import statuses
+from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
-from bridge.domain.records import Records
 from bridge.payloads import bodies, commands, records
-from bridge.ports import Body, Message, Queue, RunFilter
+from bridge.ports import Body, Message, OutgoingEvent, OutgoingMessage, Queue
 
 #: Of a Standard queue.
 LARGEST_MESSAGE = 256 * 1024
@@ -37,6 +35,10 @@ class MemoryQueues:
         self.sent: dict[Queue, list[Message]] = {queue: [] for queue in Queue}
         #: Raised by the next sends, one each.
         self.failures: list[Exception] = []
+        #: What was posted to other queues, by their names.
+        self.posted: dict[str, list[OutgoingMessage]] = {}
+        #: The other queues that exist; None for all.
+        self.known: frozenset[str] | None = None
         self._lock = threading.Lock()
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
@@ -51,6 +53,16 @@ class MemoryQueues:
     def text(self, body: Body) -> str:
         return bodies.write(body)
 
+    def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
+        with self._lock:
+            if self.failures:
+                raise self.failures.pop(0)
+            if self.known is not None and queue not in self.known:
+                raise PermanentError(f"there is no queue {queue}", code="UNKNOWN_QUEUE")
+            if any(len(message.text.encode()) > LARGEST_MESSAGE for message in messages):
+                raise PermanentError("a message is too large", code="TOO_LARGE")
+            self.posted.setdefault(queue, []).extend(messages)
+
 
 def _reread(queue: Queue, body: Body) -> Body:
     text = bodies.write(body)
@@ -60,6 +72,22 @@ def _reread(queue: Queue, body: Body) -> Body:
         Queue.RUN_EVENTS: records.read_records,
     }
     return readers[queue](text)
+
+
+class MemoryTopics:
+    """EventPublisher that keeps what was published, by endpoint."""
+
+    def __init__(self) -> None:
+        self.published: dict[str, list[OutgoingEvent]] = {}
+        #: Raised by the next calls, one each.
+        self.failures: list[Exception] = []
+        self._lock = threading.Lock()
+
+    def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
+        with self._lock:
+            if self.failures:
+                raise self.failures.pop(0)
+            self.published.setdefault(topic, []).extend(events)
 
 
 @dataclass
@@ -159,65 +187,3 @@ class MemoryJobs:
 def _contents(request: JobRequest) -> JobRequest:
     """What AML does not let a second PUT change."""
     return replace(request, tags={}, display_name="")
-
-
-class MemoryLedger:
-    """Ledger whose tables are lists and whose RUNS view is the domain's fold."""
-
-    def __init__(self) -> None:
-        self.records = Records()
-        self.writes: list[int] = []
-        self._recorded: dict[str, datetime] = {}
-        #: Raised by the next writes, one each.
-        self.failures: list[Exception] = []
-        #: A run whose rows are refused, as values that the table does not take.
-        self.refused_runs: set[str] = set()
-        self._lock = threading.Lock()
-
-    def write(self, records: Records) -> None:
-        with self._lock:
-            if self.failures:
-                raise self.failures.pop(0)
-            if any(event.run_id in self.refused_runs for event in records.run_events):
-                raise RefusedData("a value is refused", code="100038")
-            self.records = self.records + replace(records, try_=0)
-            self._recorded |= {event.run_id: datetime.now(UTC) for event in records.run_events}
-            self.writes.append(len(records))
-
-    def run(self, run_id: str) -> Mapping[str, Any] | None:
-        folded = events.fold(event for event in self.records.run_events if event.run_id == run_id)
-        return _plain(folded) if folded else None
-
-    def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
-        mine = {event.event_id: event for event in self.records.run_events if event.run_id == run_id}
-        return [records.row(event) for event in sorted(mine.values(), key=lambda event: event.occurred_at)]
-
-    def runs(self, wanted: RunFilter) -> Sequence[Mapping[str, Any]]:
-        ids = dict.fromkeys(event.run_id for event in reversed(self.records.run_events))
-        rows = [row for run_id in ids if (row := self.run(run_id)) is not None]
-        matching = [row for row in rows if _matches(row, wanted) and self._is_recent(row["run_id"], wanted.since)]
-        return matching[wanted.offset : wanted.offset + wanted.limit]
-
-    def _is_recent(self, run_id: str, since: datetime | None) -> bool:
-        return since is None or self._recorded[run_id] >= since
-
-    def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
-        rows = {run_id: self.run(run_id) for run_id in run_ids}
-        return frozenset(
-            run_id
-            for run_id, row in rows.items()
-            if row and row["is_job_fact"] and statuses.is_terminal(str(row["status"]))
-        )
-
-
-def _matches(row: Mapping[str, Any], wanted: RunFilter) -> bool:
-    conditions = {
-        "status": wanted.status,
-        "pipeline": wanted.pipeline,
-        "query_batch_id": wanted.query_batch_id,
-    }
-    return all(value is None or row.get(name) == value for name, value in conditions.items())
-
-
-def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: commands.timestamp(value) if isinstance(value, datetime) else value for name, value in row.items()}

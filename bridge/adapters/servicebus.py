@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bridge.domain.errors import PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.payloads import bodies
-from bridge.ports import Body, Message, Queue
+from bridge.ports import Body, Message, OutgoingMessage, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,18 +42,28 @@ class ServiceBusQueues:
         self._names = names
         self._lock = threading.Lock()
         self._client: ServiceBusClient | None = None
-        self._senders: dict[Queue, tuple[ServiceBusSender, threading.Lock]] = {}
+        self._senders: dict[str, tuple[ServiceBusSender, threading.Lock]] = {}
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
-        with _translated(f"Service Bus, queue {self._names[queue]}"):
-            sender, lock = self._sender(queue)
-            # Whoever waits behind a send that hangs gives up in time to tell its caller.
-            if not lock.acquire(timeout=SEND_SECONDS):
-                raise ServiceUnavailable(f"Service Bus, queue {self._names[queue]}, does not answer")
+        name = self._names[queue]
+        with _translated(f"Service Bus, queue {name}"):
+            self._send(name, [_outgoing(message) for message in messages])
+
+    def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
+        from azure.servicebus import ServiceBusMessage
+        from azure.servicebus.exceptions import MessagingEntityNotFoundError
+
+        with _translated(f"Service Bus, queue {queue}"):
             try:
-                _send_in_batches(sender, [_outgoing(message) for message in messages])
-            finally:
-                lock.release()
+                self._send(
+                    queue,
+                    [
+                        ServiceBusMessage(each.text, message_id=each.message_id, content_type="application/json")
+                        for each in messages
+                    ],
+                )
+            except MessagingEntityNotFoundError as error:
+                raise PermanentError(f"Service Bus has no queue {queue}", code="UNKNOWN_QUEUE") from error
 
     def text(self, body: Body) -> str:
         return bodies.write(body)
@@ -68,10 +78,20 @@ class ServiceBusQueues:
                 self._client.close()
                 self._client = None
 
-    def _sender(self, queue: Queue) -> "tuple[ServiceBusSender, threading.Lock]":
+    def _send(self, queue: str, messages: "Sequence[ServiceBusMessage]") -> None:
+        sender, lock = self._sender(queue)
+        # Whoever waits behind a send that hangs gives up in time to tell its caller.
+        if not lock.acquire(timeout=SEND_SECONDS):
+            raise ServiceUnavailable(f"Service Bus, queue {queue}, does not answer")
+        try:
+            _send_in_batches(sender, messages)
+        finally:
+            lock.release()
+
+    def _sender(self, queue: str) -> "tuple[ServiceBusSender, threading.Lock]":
         with self._lock:
             if queue not in self._senders:
-                sender = self._connected().get_queue_sender(self._names[queue])
+                sender = self._connected().get_queue_sender(queue)
                 self._senders[queue] = (sender, threading.Lock())
             return self._senders[queue]
 

@@ -14,7 +14,7 @@ from bridge.domain.identity import is_run_id
 from bridge.domain.pipelines import inputs_schema
 from bridge.domain.statuses import BridgeStatus
 from bridge.handlers.answers import GetBridge, answered, as_json, problem, retry_seconds, traceparent
-from bridge.handlers.snowflake import KEY_PRINCIPAL, key_problem, row_result, violation_fields
+from bridge.handlers.wire import KEY_PRINCIPAL, key_problem, run_result, violation_fields
 from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
@@ -25,6 +25,9 @@ from bridge.services.cancel_run import request_cancel
 from bridge.services.find_runs import find_run, find_runs
 
 SOURCE = "http"
+#: Our own procedures in Snowflake say so. Only for the reader: it gives no rights.
+SOURCE_HEADER = "x-bridge-source"
+SOURCES = frozenset({SOURCE, "procedure"})
 #: The key of the function may come in the query; the platform has looked at it and hands it on.
 KEY_PARAMETER = "code"
 #: HTTP status of a rejection, by the first violation's code.
@@ -152,6 +155,12 @@ def health(request: func.HttpRequest, get_problems: Callable[[], ConfigurationEr
     return answered(request, handle)
 
 
+def source(request: func.HttpRequest) -> str:
+    """The door, as the request names it, if it is one."""
+    named = request.headers.get(SOURCE_HEADER) or SOURCE
+    return named if named in SOURCES else SOURCE
+
+
 def _read_body(request: func.HttpRequest) -> CreateRunBody:
     try:
         document = lossless.loads(unpack(request.get_body(), request.headers.get("content-encoding")))
@@ -175,7 +184,7 @@ def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: st
         inputs=body.inputs or {},
         idempotency_key=key,
         origin=Origin(
-            source=SOURCE,
+            source=source(request),
             principal=KEY_PRINCIPAL,
             correlation_id=correlation,
             traceparent=traceparent(request),
@@ -197,7 +206,7 @@ def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool) -> func.HttpR
         )
     if dry_run and answer.command is not None:
         return as_json({"dry_run": True, "would_submit": write_submit(answer.command)})
-    result: Mapping[str, Any] = {**row_result(answer), "idempotency_key": answer.idempotency_key}
+    result: Mapping[str, Any] = {**run_result(answer), "idempotency_key": answer.idempotency_key}
     return as_json(result, status=202, headers={"Location": f"/api/v1/runs/{answer.run_id}"})
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bridge.adapters.memory import MemoryLedger
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.domain import events
 from bridge.domain.commands import Origin, SubmitRun

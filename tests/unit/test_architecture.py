@@ -22,7 +22,9 @@ ALLOWED = {
     "azureml": {"azure.ai.ml"},
     "clock": set(),
     "credential": {"azure.identity", "jwt"},
+    "eventgrid": {"azure.eventgrid"},
     "memory": set(),
+    "memory_ledger": set(),
     "servicebus": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
     "statements": set(),
@@ -30,7 +32,7 @@ ALLOWED = {
 }
 PIPELINES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
-HEAVY = ("azure.ai.ml", "azure.servicebus", "azure.identity", "snowflake.connector", "requests")
+HEAVY = ("azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests")
 FUNCTIONS = {
     "cancel_run", "control", "create_run", "dead_commands", "dead_control", "dead_events", "execute", "health",
     "ingest",

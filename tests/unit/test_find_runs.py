@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.adapters.memory import MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryJobs, MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.jobs import JobDetails
 from bridge.domain.records import Records

@@ -13,7 +13,8 @@ import pytest
 from azure.functions.timer import TimerRequest
 
 import function_app
-from bridge.adapters.memory import MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.errors import ConfigurationError, ServiceUnavailable
 from bridge.domain.records import Records

@@ -12,7 +12,8 @@ from azure.functions.servicebus import ServiceBusMessage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.memory import MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryJobs, MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.handlers import queues as handlers
 from bridge.handlers import runs, snowflake
 from bridge.ports import Bridge, Queue

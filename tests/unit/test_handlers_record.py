@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from bridge.adapters.memory import MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import RefusedData, ServiceUnavailable

@@ -7,7 +7,8 @@ from typing import Any, NoReturn
 import pytest
 
 from bridge import __version__
-from bridge.adapters.memory import MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryJobs, MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import CancelRun
 from bridge.domain.errors import ConfigurationError, ServiceUnavailable, Throttled

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryLedger, MemoryQueues
+from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events, identity
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, RefusedData, ServiceUnavailable

@@ -1,0 +1,110 @@
+"""Batches of external functions and service functions: rows in, a value a row out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from bridge.domain.commands import Origin
+from bridge.domain.inputs import Violation
+from bridge.handlers.answers import answered, traceparent
+from bridge.payloads import external_function
+from bridge.payloads.external_function import WireContext, WireRow
+from bridge.services.accept_runs import RunAnswer
+
+#: With function keys every caller is the same principal.
+KEY_PRINCIPAL = "key"
+SOURCE = "external_function"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One call of an external function."""
+
+    rows: list[WireRow]
+    context: WireContext
+    correlation_id: str
+    traceparent: str | None
+
+    def origin(self, row: WireRow) -> Origin:
+        """Where a row's request came from."""
+        return Origin(
+            source=SOURCE,
+            principal=KEY_PRINCIPAL,
+            correlation_id=self.correlation_id,
+            query_id=self.context.query_id,
+            query_batch_id=self.context.query_batch_id,
+            row_number=row.number,
+            batch_rows=len(self.rows),
+            traceparent=self.traceparent,
+        )
+
+    def key(self, row: WireRow) -> str | None:
+        """The row's own name, the same when the batch is sent again; None when Snowflake did not name the batch."""
+        batch_id = self.context.query_batch_id
+        return None if batch_id is None else f"{batch_id}:{row.number}"
+
+
+def answered_batch(request: func.HttpRequest, values: Callable[[Batch], list[Any]]) -> func.HttpResponse:
+    """The values of a batch's rows, in their order, in Snowflake's wire format."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        batch = read_batch(request, correlation)
+        return rows_answer(batch, values(batch))
+
+    return answered(request, handle)
+
+
+def read_batch(request: func.HttpRequest, correlation: str) -> Batch:
+    """Raises: UnusableRequest."""
+    body = external_function.unpack(request.get_body(), request.headers.get("content-encoding"))
+    return Batch(
+        rows=external_function.read_rows(body),
+        context=external_function.read_context(request.headers),
+        correlation_id=correlation,
+        traceparent=traceparent(request),
+    )
+
+
+def rows_answer(batch: Batch, values: list[Any]) -> func.HttpResponse:
+    numbered = [(row.number, value) for row, value in zip(batch.rows, values, strict=True)]
+    return func.HttpResponse(external_function.write_rows(numbered), mimetype="application/json")
+
+
+def run_result(answer: RunAnswer) -> dict[str, Any]:
+    """What SQL sees of one request for a run."""
+    result: dict[str, Any] = {
+        "status": answer.status.value,
+        "run_id": answer.run_id,
+        "pipeline": answer.pipeline,
+        "fingerprint": answer.fingerprint,
+    }
+    if answer.violations:
+        result |= errors_of(*answer.violations)
+    return result
+
+
+def rejected(*violations: Violation, **members: Any) -> dict[str, Any]:
+    """What SQL sees of a request that cannot be done."""
+    return {"status": "REJECTED", **members, **errors_of(*violations)}
+
+
+def errors_of(*violations: Violation) -> dict[str, Any]:
+    """The first as `error`; all as `errors` when there are several."""
+    result: dict[str, Any] = {"error": violation_fields(violations[0])}
+    if len(violations) > 1:
+        result["errors"] = [violation_fields(violation) for violation in violations]
+    return result
+
+
+def violation_fields(violation: Violation) -> dict[str, Any]:
+    return {"code": str(violation.code), "message": violation.message, "field": violation.field}
+
+
+def key_problem(key: Any, field: str = "idempotency_key") -> Violation | None:
+    """A key is text that fits into ids and logs."""
+    if key is None or (isinstance(key, str) and len(key) <= 500 and key.isprintable()):
+        return None
+    message = "the idempotency key must be text of at most 500 printable characters, or NULL"
+    return Violation(code="BAD_KEY", message=message, field=field)
