@@ -90,7 +90,7 @@ class Settings:
     #: Endpoint by name, the default topic's among them.
     topics: Mapping[str, str]
     default_topic: str | None
-    #: None for the app's identity.
+    #: Of the default topic; empty for the app's identity, with which all others are reached.
     topic_key: Secret
     allowed_queues: frozenset[str]
     pipelines_file: Path
@@ -179,7 +179,7 @@ def _read(reader: _Reader) -> Settings:
         topics=topics,
         default_topic=default_topic,
         topic_key=reader.secret("EVENT_GRID_TOPIC_KEY"),
-        allowed_queues=frozenset(reader.names("ALLOWED_QUEUES")),
+        allowed_queues=_allowed_queues(reader),
         pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
         rules_file=reader.file("RULES_FILE", "rules.yaml"),
         retry_tries=reader.number("RETRY_TRIES", 200, least=1, most=10_000),
@@ -191,22 +191,48 @@ def _read(reader: _Reader) -> Settings:
 
 def _topics(reader: _Reader) -> tuple[dict[str, str], str | None]:
     """Endpoint by name, and the default's name."""
-    topics: dict[str, str] = {}
-    default: str | None = None
-    for setting in ("EVENT_GRID_TOPIC_ENDPOINT", "ALLOWED_TOPICS"):
-        for entry in reader.names(setting):
-            given, _, endpoint = entry.rpartition("=")
-            host = urlsplit(endpoint).hostname or ""
-            if not host or not (endpoint.startswith("https://") or host in LOOPBACK):
-                example = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
-                reader.problems.append(
-                    f'{setting} has "{entry[:100]}": give the endpoint of a topic, such as {example}'
-                )
-                continue
-            name = given.strip() or host.partition(".")[0]
-            topics[name] = endpoint
-            default = name if setting == "EVENT_GRID_TOPIC_ENDPOINT" else default
-    return topics, default
+    default = _endpoints(reader, "EVENT_GRID_TOPIC_ENDPOINT", reader.names("EVENT_GRID_TOPIC_ENDPOINT"))
+    if len(default) > 1:
+        reader.problems.append("EVENT_GRID_TOPIC_ENDPOINT has several topics: give one, the others in ALLOWED_TOPICS")
+    others = _endpoints(reader, "ALLOWED_TOPICS", reader.names("ALLOWED_TOPICS"))
+    for name in sorted(name for name in default.keys() & others.keys() if default[name] != others[name]):
+        reader.problems.append(f"ALLOWED_TOPICS: {_second_topic(name)}")
+    return others | default, next(iter(default), None)
+
+
+def _endpoints(reader: _Reader, setting: str, entries: list[str]) -> dict[str, str]:
+    """Each as ENDPOINT or NAME=ENDPOINT; without a name it is the first label of the host."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        given, _, endpoint = entry.rpartition("=")
+        host = _host(endpoint)
+        name = given.strip() or host.partition(".")[0]
+        if not host or not (endpoint.startswith("https://") or host in LOOPBACK):
+            reader.problems.append(f'{setting} has "{entry[:100]}": give a topic\'s endpoint, such as {TOPIC_EXAMPLE}')
+        elif found.setdefault(name, endpoint) != endpoint:
+            reader.problems.append(f"{setting}: {_second_topic(name)}")
+    return found
+
+
+def _host(endpoint: str) -> str:
+    try:
+        return urlsplit(endpoint).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _second_topic(name: str) -> str:
+    return f'two topics are named "{name}": give one of them another name, as in NAME={TOPIC_EXAMPLE}'
+
+
+def _allowed_queues(reader: _Reader) -> frozenset[str]:
+    """Never those in which the app trusts what it reads, because only it and Event Grid write there."""
+    names = frozenset(reader.names("ALLOWED_QUEUES"))
+    for queue in (Queue.RUN_CONTROL, Queue.RUN_EVENTS, Queue.INBOUND_EVENTS):
+        own = reader.environ.get(f"{queue.name}_QUEUE", "").strip().lower()
+        if own in {name.lower() for name in names}:  # Service Bus does not tell cases apart
+            reader.problems.append(f"ALLOWED_QUEUES has {own}: it is for the app itself; leave it out")
+    return names
 
 
 def _namespace(reader: _Reader) -> str:

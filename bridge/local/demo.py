@@ -15,14 +15,51 @@ T = TypeVar("T")
 #: How long the demo waits for its runs to end.
 DEADLINE_SECONDS = 90
 ENDS = {"COMPLETED", "FAILED", "CANCELED", "REJECTED"}
-SUBMITS = (
-    "SELECT submit_run('churn-training', {'as_of': '2026-11-01', 'rows': 0, 'dry': FALSE, 'note': ''}, NULL)",
-    "SELECT submit_run('always-fails', {'reason': 'to see a failure'}, NULL)",
-    "SELECT submit_run('churn-training', {'as_of': 'yesterday', 'rws': 5}, NULL)",
-    "SELECT submit_run('churn-training', {'as_of': '2026-11-02'}, 'nightly-2026-11-02')",
-    "SELECT submit_run('churn-training', {'as_of': '2026-11-02'}, 'nightly-2026-11-02')",
+#: What is shown, and the statements that show it.
+DOORS = (
+    (
+        "External function: one run a row, answered at once.",
+        (
+            "SELECT submit_run('churn-training', {'as_of': '2026-11-01', 'rows': 0, 'dry': FALSE, 'note': ''}, NULL)",
+            "SELECT submit_run('always-fails', {'reason': 'to see a failure'}, NULL)",
+            "SELECT submit_run('churn-training', {'as_of': 'yesterday', 'rws': 5}, NULL)",
+            "SELECT submit_run('churn-training', {'as_of': '2026-11-02'}, 'nightly-2026-11-02')",
+            "SELECT submit_run('churn-training', {'as_of': '2026-11-02'}, 'nightly-2026-11-02')",
+        ),
+    ),
+    (
+        "Procedure over external access: no API Management.",
+        ("CALL start_run('churn-training', {'as_of': '2026-11-03'}, 'by-procedure')",),
+    ),
+    (
+        "Service Bus directly: the app may be away.",
+        (
+            "CALL send_message('run-commands', {'pipeline': 'churn-training', 'inputs': {'as_of': '2026-11-04'}}, "
+            "'by-service-bus')",
+        ),
+    ),
+    (
+        "Event Grid directly, and by Snowflake's own notification integration.",
+        (
+            "CALL publish_event('Bridge.SubmitRun', 'demo', "
+            "{'pipeline': 'churn-training', 'inputs': {'as_of': '2026-11-05'}}, 'by-event')",
+            "CALL SYSTEM$SEND_SNOWFLAKE_NOTIFICATION(SNOWFLAKE.NOTIFICATION.APPLICATION_JSON("
+            '\'{"type": "Bridge.SubmitRun", "key": "by-notification", '
+            '"data": {"pipeline": "churn-training", "inputs": {"as_of": "2026-11-06"}}}\'), '
+            "SNOWFLAKE.NOTIFICATION.INTEGRATION('ML_BRIDGE_EVENTS'))",
+        ),
+    ),
+    (
+        "A task, as its schedule would start it.",
+        (
+            "CREATE OR REPLACE TASK nightly WAREHOUSE = ML_BRIDGE_WH SCHEDULE = 'USING CRON 0 2 * * * UTC' "
+            "AS CALL start_run_in_task('churn-training', {'as_of': '2026-11-07'})",
+            "EXECUTE TASK nightly",
+        ),
+    ),
 )
-EXPECTED = {"COMPLETED": 3, "FAILED": 1, "REJECTED": 1}
+#: Runs, not requests: two have the same key.
+EXPECTED = {"COMPLETED": 8, "FAILED": 1, "REJECTED": 1}
 
 
 def run_demo() -> int:
@@ -61,25 +98,29 @@ def _in_thread(show: Callable[[], T]) -> T:
 
 def _show(stack: Stack) -> dict[str, int]:
     """Everything that the demo shows; how many runs ended in which status."""
+    requests = 1
     with _connected(stack) as cursor:
-        run_ids = [_submit(cursor, sql) for sql in SUBMITS]
-        run_ids.append(_curl(stack))
-        runs = list(dict.fromkeys(run_ids))
-        statuses = _follow(cursor, runs)
-        for run_id in runs:
+        for title, statements in DOORS:
+            _say(f"-- {title}")
+            for sql in statements:
+                requests += not sql.startswith("CREATE")
+                _execute(cursor, sql)
+        _say("-- HTTP, for whatever can send a request.")
+        _curl(stack)
+        statuses = _follow(cursor)
+        for run_id in statuses:
             _history(cursor, run_id)
-    _say(f"\n{len(runs)} runs of {len(run_ids)} requests: two of them had the same key.")
+    _say(f"\n{len(statuses)} runs of {requests} requests: two of them had the same key.")
     return {status: list(statuses.values()).count(status) for status in EXPECTED}
 
 
-def _submit(cursor: Any, sql: str) -> str:
+def _execute(cursor: Any, sql: str) -> None:
     _say(f"> {sql};")
-    answer = json.loads(cursor.execute(sql).fetchone()[0])
-    _say(_answer(answer) + "\n")
-    return str(answer["run_id"])
+    result = str(cursor.execute(sql).fetchone()[0])
+    _say((_answer(json.loads(result)) if result.startswith("{") else f"  {result}") + "\n")
 
 
-def _curl(stack: Stack) -> str:
+def _curl(stack: Stack) -> None:
     functions = stack.endpoints["functions"]
     body = {"pipeline": "churn-scoring", "inputs": {"model": "churn:4", "table": "CUSTOMERS"}}
     _say(f"> curl -X POST {functions['base_url']}/api/v1/runs -H 'x-functions-key: …' -d '{json.dumps(body)}'")
@@ -92,22 +133,22 @@ def _curl(stack: Stack) -> str:
     )
     answer.raise_for_status()
     _say(_answer(answer.json()) + "\n")
-    return str(answer.json()["run_id"])
 
 
-def _follow(cursor: Any, runs: list[str]) -> dict[str, str]:
-    """Show RUNS whenever it changes, until every run has ended."""
-    _say("> SELECT pipeline, run_id, status, error_message FROM runs;")
-    sql = "SELECT run_id, pipeline, status, error_message FROM runs ORDER BY pipeline, run_id"
+def _follow(cursor: Any) -> dict[str, str]:
+    """Show RUNS whenever it changes, until every run has ended; the status of each."""
+    columns = "run_id, pipeline, source, principal, status, error_message"
+    sql = f"SELECT {columns} FROM runs ORDER BY source, pipeline, run_id"
+    _say(f"> {sql};")
     shown: list[Any] = []
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        rows = [row for row in cursor.execute(sql).fetchall() if row[0] in runs]
+        rows = cursor.execute(sql).fetchall()
         if rows != shown:
             _table(rows, [row for row in rows if row not in shown])
             shown = rows
-        statuses = {row[0]: row[2] for row in rows}
-        if set(runs) == set(statuses) and set(statuses.values()) <= ENDS:
+        statuses = {row[0]: row[4] for row in rows}
+        if len(statuses) == sum(EXPECTED.values()) and set(statuses.values()) <= ENDS:
             return statuses
         if time.monotonic() > deadline:
             return statuses
@@ -126,13 +167,16 @@ def _history(cursor: Any, run_id: str) -> None:
 def _answer(answer: dict[str, Any]) -> str:
     errors = answer.get("errors") or ([answer["error"]] if answer.get("error") else [])
     lines = [f"    {error['field']}: {error['message']}" for error in errors]
-    return "\n".join([f"  {answer['status']}  {answer['run_id']}", *lines])
+    name = answer.get("run_id") or answer.get("message_id") or answer.get("event_id")
+    return "\n".join([f"  {answer['status']}  {name}", *lines])
 
 
 def _table(rows: list[Any], changed: list[Any]) -> None:
-    for run_id, pipeline, status, error in rows:
-        mark = "*" if (run_id, pipeline, status, error) in changed else " "
-        _say(f"  {mark} {pipeline:<15} {run_id}  {status or '':<12} {(error or '')[:60]}".rstrip())
+    for row in rows:
+        run_id, pipeline, source, principal, status, error = row
+        mark = "*" if row in changed else " "
+        line = f"  {mark} {source:<18} {principal:<18} {pipeline:<15} {run_id}  {status or '':<12} {(error or '')[:60]}"
+        _say(line.rstrip())
     _say("")
 
 

@@ -14,10 +14,16 @@ FUNCTION_KEY = "laptop-function-key"
 MASTER_KEY = "laptop-master-key"
 SYSTEM_KEY = "laptop-system-key"
 TOPIC_KEY = "laptop-topic-key"
+BRIDGE_NAME = "laptop"
 DATABASE = "LAPTOP"
 SCHEMA = "ML_BRIDGE"
 #: The address that SQL names; the emulator takes it to the Functions host, as API Management would.
 API_URL = "https://laptop.azure-api.net/bridge"
+#: Hosts that procedures name; the emulator takes them to the laptop's services as well.
+APP_HOST = "laptop.azurewebsites.net"
+SERVICE_BUS_HOST = "laptop.servicebus.windows.net"
+TOPIC_HOST = "laptop.westeurope-1.eventgrid.azure.net"
+NOTIFICATION_TOPIC_HOST = "laptop-snowflake.westeurope-1.eventgrid.azure.net"
 QUEUES = {
     "RUN_COMMANDS_QUEUE": "run-commands",
     "RUN_CONTROL_QUEUE": "run-control",
@@ -109,10 +115,27 @@ def endpoints(ports: Ports) -> dict[str, Any]:
     }
 
 
+def url_map(ports: Ports) -> list[dict[str, Any]]:
+    """Where the addresses in SQL lie on this machine, and what is added on the way."""
+    return [
+        # API Management adds the key of the app's functions.
+        {"from": API_URL, "to": f"{url(ports.functions)}/api", "headers": {"x-functions-key": FUNCTION_KEY}},
+        {"from": f"https://{APP_HOST}", "to": url(ports.functions)},
+        {"from": f"https://{SERVICE_BUS_HOST}", "to": url(ports.service_bus_http)},
+        {"from": f"https://{TOPIC_HOST}", "to": f"{url(ports.event_grid)}/topics/custom"},
+        # Snowflake itself is known to the topic; on the laptop by the topic's key.
+        {
+            "from": f"https://{NOTIFICATION_TOPIC_HOST}",
+            "to": f"{url(ports.event_grid)}/topics/snowflake",
+            "headers": {"aeg-sas-key": TOPIC_KEY},
+        },
+    ]
+
+
 def app_settings(ports: Ports) -> dict[str, str]:
     """The app's ordinary settings, as an operator would write them."""
     return {
-        "BRIDGE_NAME": "laptop",
+        "BRIDGE_NAME": BRIDGE_NAME,
         "ServiceBusConnection": service_bus_connection(ports),
         **QUEUES,
         "AML_SUBSCRIPTION_ID": SUBSCRIPTION,
@@ -128,7 +151,7 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "SNOWFLAKE_PROTOCOL": "http",
         "SNOWFLAKE_DATABASE": DATABASE,
         "SNOWFLAKE_SCHEMA": SCHEMA,
-        "EVENT_GRID_TOPIC_ENDPOINT": f"{url(ports.event_grid)}/topics/custom/api/events",
+        "EVENT_GRID_TOPIC_ENDPOINT": f"custom={url(ports.event_grid)}/topics/custom/api/events",
         "EVENT_GRID_TOPIC_KEY": TOPIC_KEY,
         "ALLOWED_QUEUES": "run-commands",
         "PIPELINES_FILE": str(ROOT / "pipelines.yaml"),

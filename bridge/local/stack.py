@@ -152,16 +152,8 @@ def local_stack(
         stack = Stack(ports, directory, endpoints.app_settings(ports) | (settings or {}))
         cleanup.callback(stack.stop)
         stack.start_emulators()
-        stack.call(
-            "snowflake",
-            "POST",
-            "/url-map",
-            {
-                "from": endpoints.API_URL,
-                "to": f"{url(ports.functions)}/api",
-                "headers": {"x-functions-key": endpoints.FUNCTION_KEY},
-            },
-        )
+        for mapping in endpoints.url_map(ports):
+            stack.call("snowflake", "POST", "/url-map", mapping)
         apply_ledger(endpoints.snowflake_arguments(ports))
         if host:
             stack.start_host()
