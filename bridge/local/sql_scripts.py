@@ -1,40 +1,73 @@
-"""Applies the project's SQL scripts to the laptop's Snowflake, as the Snowflake CLI does to a real one."""
+"""Applies the project's SQL scripts to the laptop's Snowflake, as `make sql-deploy` does to a real one."""
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from bridge.local.endpoints import API_URL, DATABASE, SCHEMA
-from bridge.local.processes import ROOT
+from bridge.deploy.rendering import Renderer
+from bridge.deploy.scripts import to_deploy
+from bridge.deploy.statements import statements
+from bridge.deploy.values import Door, Values, parse
+from bridge.local import endpoints
 
-SCRIPTS = ("V001__ledger.sql", "R__views.sql", "R__external_functions.sql")
-#: Values of the templates `<% name %>` in the scripts.
-TEMPLATES = {
-    "tenant_id": "00000000-0000-0000-0000-000000000000",
-    "app_id": "00000000-0000-0000-0000-000000000001",
-    "api_url": API_URL,
+#: What an operator would write into a values file: every door that the emulators have, with keys.
+DOORS = (
+    Door.EXTERNAL_FUNCTIONS,
+    Door.PROCEDURES_KEY,
+    Door.SERVICE_BUS_KEY,
+    Door.EVENT_GRID_KEY,
+    Door.NOTIFICATIONS,
+    Door.HAND_OVER,
+)
+SECRETS = {
+    "function_key": endpoints.FUNCTION_KEY,
+    "send_key": endpoints.SAS_KEY,
+    "topic_key": endpoints.TOPIC_KEY,
 }
 
 
+def laptop_values() -> Values:
+    """The values of the laptop's deployment."""
+    return parse(
+        {
+            "database": endpoints.DATABASE,
+            "schema": endpoints.SCHEMA,
+            "doors": list(DOORS),
+            "tenant_id": "00000000-0000-0000-0000-000000000000",
+            "app_id": "00000000-0000-0000-0000-000000000001",
+            "app_identity_id": "00000000-0000-0000-0000-000000000002",
+            "app_host": endpoints.APP_HOST,
+            "api_url": endpoints.API_URL,
+            "service_bus_host": endpoints.SERVICE_BUS_HOST,
+            "service_bus_key_name": "RootManageSharedAccessKey",
+            "topic_host": endpoints.TOPIC_HOST,
+            "notification_topic_host": endpoints.NOTIFICATION_TOPIC_HOST,
+            "exchange_url": "azure://laptop.blob.core.windows.net/exchange/ml-bridge",
+            "bridge_name": endpoints.BRIDGE_NAME,
+            "predictions_table": "PREDICTIONS",
+            "datastore_path": "azureml://datastores/exchange/paths/ml-bridge",
+        },
+        source="the laptop's values",
+    )
+
+
 def apply_ledger(arguments: dict[str, Any]) -> None:
-    """Make database and schema, and run every script in them."""
+    """Run every script, in order."""
     import snowflake.connector
 
-    connection = snowflake.connector.connect(**arguments)
+    # Named when they are made; a session that starts in what is not there yet is refused by some versions.
+    without_place = {name: value for name, value in arguments.items() if name not in {"database", "schema"}}
+    connection = snowflake.connector.connect(**without_place)
     try:
-        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-        connection.cursor().execute(f"USE DATABASE {DATABASE}")
-        connection.cursor().execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        connection.cursor().execute(f"USE SCHEMA {SCHEMA}")
-        for script in SCRIPTS:
-            for statement in statements(ROOT / "sql" / script):
-                connection.cursor().execute(statement)
+        cursor = connection.cursor()
+        for statement in laptop_statements():
+            cursor.execute(statement)
     finally:
         connection.close()
 
 
-def statements(script: Path) -> list[str]:
-    """The statements of one script, with its templates filled in."""
-    text = "\n".join(line for line in script.read_text(encoding="utf-8").splitlines() if not line.startswith("--"))
-    for name, value in TEMPLATES.items():
-        text = text.replace(f"<% {name} %>", value)
-    return [part.strip() for part in text.split(";\n") if part.strip().rstrip(";")]
+def laptop_statements() -> Iterator[str]:
+    """Every statement of every script, with the laptop's values."""
+    values = laptop_values()
+    renderer = Renderer(values, SECRETS)
+    for script in to_deploy(values, SECRETS):
+        yield from statements(renderer.render(script).text)

@@ -4,16 +4,14 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from snowflake.connector.errors import IntegrityError
 
 from tests.emulators.snowflake_service import SnowflakeService, refused, rows, value
+from tests.sql.ledger_scripts import ledger_statements
 
-SQL = Path(__file__).parents[2] / "sql"
-LEDGER = (SQL / "V001__ledger.sql", SQL / "R__views.sql")
 TEXTS = ("event_id", "run_id", "status", "pipeline", "fingerprint", "studio_url", "error_code", "source")
 JSONS = ("inputs", "outputs")
 NUMBERS = ("attempt", "rank")
@@ -77,8 +75,8 @@ def running() -> Iterator[SnowflakeService]:
 def ledger(running: SnowflakeService) -> Any:
     connection = running.connect()
     for _ in range(2):  # a migration may run twice
-        for path in LEDGER:
-            list(connection.execute_string(path.read_text(encoding="utf-8")))
+        for statement in ledger_statements():
+            rows(connection, statement)
     return connection
 
 

@@ -159,6 +159,17 @@ def test_a_batch_of_binds_is_one_statement_with_all_its_rows(service: SnowflakeS
     assert service.ask("/statements")["counts"]["INSERT MANY"] == 2
 
 
+def test_an_array_of_binds_belongs_to_the_transaction_that_is_open(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE OR REPLACE TABLE UNDONE (N NUMBER)")
+        cursor.execute("BEGIN")
+        cursor.executemany("INSERT INTO UNDONE VALUES (?)", [(1,), (2,)])
+        inside = value(connection, "SELECT COUNT(*) FROM UNDONE")
+        cursor.execute("ROLLBACK")
+
+    assert (inside, value(connection, "SELECT COUNT(*) FROM UNDONE")) == (2, 0)
+
+
 def test_a_script_is_run_statement_by_statement(service: SnowflakeService, connection: Any) -> None:
     script = """
         -- a table; and a procedure
@@ -207,7 +218,7 @@ def test_keys_are_not_enforced_but_not_null_is(connection: Any) -> None:
         ("SELECT NO_FUNCTION(1)", 2140, "42601"),
         ("SELEC 1", 1003, "42000"),
         ("SELECT 1; SELECT 2", 8, "0A000"),
-        ("CALL P()", 2, "0A000"),
+        ("CALL NO_PROCEDURE()", 2141, "42601"),
         ("CREATE OR ALTER TABLE T (A INT)", 2, "0A000"),
         ("INSERT INTO T VALUES (PARSE_JSON('{}'))", 2014, "22000"),
     ],

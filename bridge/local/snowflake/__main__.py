@@ -53,7 +53,9 @@ def _arguments() -> argparse.Namespace:
 
 async def _serve(arguments: argparse.Namespace) -> None:
     emulator = SnowflakeEmulator(
-        external_function_timeout=arguments.external_function_timeout, answer_within=arguments.answer_within
+        port=arguments.port,
+        external_function_timeout=arguments.external_function_timeout,
+        answer_within=arguments.answer_within,
     )
     headers = dict(header.split("=", 1) for header in arguments.header)
     for text in arguments.url_map:
@@ -65,6 +67,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     await until_stopped(with_parent=arguments.with_parent)
     await control.down()
     await api.down()
+    emulator.close()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The JSON that Snowflake's HTTP API answers with, as far as the connectors read it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fakesnow.statement_type import DML_TYPE_IDS, INSERT
@@ -70,8 +71,21 @@ def in_progress(query_id: str, *, asynchronous: bool) -> JsonObject:
 
 def status_row(session: Session, query_id: str, text: str, type_id: int = 0x6000) -> JsonObject:
     """One row with one column `status`, as DDL answers."""
-    column = {
-        "name": "status",
+    return table(session, query_id, ["status"], [[text]], type_id)
+
+
+def table(
+    session: Session, query_id: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]], type_id: int = 0x4500
+) -> JsonObject:
+    """Rows of texts, as DESCRIBE answers."""
+    rowtype = [text_column(column) for column in columns]
+    rowset = [list(row) for row in rows]
+    return _answer(session, query_id, type_id, rowtype, total=len(rows), queryResultFormat="json", rowset=rowset)
+
+
+def text_column(name: str) -> JsonObject:
+    return {
+        "name": name,
         "database": "",
         "schema": "",
         "table": "",
@@ -83,7 +97,6 @@ def status_row(session: Session, query_id: str, text: str, type_id: int = 0x6000
         "precision": None,
         "collation": None,
     }
-    return _answer(session, query_id, type_id, [column], total=1, queryResultFormat="json", rowset=[[text]])
 
 
 def rows(session: Session, query_id: str, type_id: int, rowtype: list[Any], table: Any) -> JsonObject:

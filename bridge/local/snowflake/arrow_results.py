@@ -27,5 +27,7 @@ fakesnow.arrow.timestamp_to_sf_struct = _masked
 
 
 def encoded(table: Any, rowtype: list[Any]) -> str:
-    """The rows as the base64 text of an Arrow stream."""
+    """The rows as the base64 text of an Arrow stream; no text at all without rows: 4.x cannot read such a stream."""
+    if table.num_rows == 0:
+        return ""
     return b64encode(fakesnow.arrow.to_ipc(fakesnow.arrow.to_sf(table, rowtype))).decode()

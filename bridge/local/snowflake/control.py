@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bridge.local.snowflake.emulator import SnowflakeEmulator
+from bridge.local.snowflake.stages.routes import stage_routes
 from bridge.local.snowflake.url_map import UrlMapping
 
 
@@ -27,10 +28,27 @@ def control_routes(emulator: SnowflakeEmulator) -> list[BaseRoute]:
     async def functions(_: Request) -> Response:
         return JSONResponse(emulator.functions.to_json())
 
+    async def procedures(_: Request) -> Response:
+        return JSONResponse(emulator.procedures.catalog.to_json())
+
+    async def tasks(_: Request) -> Response:
+        return JSONResponse(emulator.orchestration.tasks.to_json())
+
+    async def alerts(_: Request) -> Response:
+        return JSONResponse(emulator.orchestration.alerts.to_json())
+
+    async def notifications(_: Request) -> Response:
+        return JSONResponse(emulator.orchestration.notifications.to_json())
+
     return [
         Route("/statements", statements, methods=["GET"]),
         Route("/no-ops", no_ops, methods=["GET"]),
         Route("/url-map", url_map, methods=["GET"]),
         Route("/url-map", put_mapping, methods=["POST"]),
         Route("/external-functions", functions, methods=["GET"]),
+        Route("/tasks", tasks, methods=["GET"]),
+        Route("/alerts", alerts, methods=["GET"]),
+        Route("/notifications", notifications, methods=["GET"]),
+        Route("/procedures", procedures, methods=["GET"]),
+        *stage_routes(emulator.stages.storage),
     ]

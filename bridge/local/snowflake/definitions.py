@@ -84,7 +84,7 @@ def parse_creation(sql: str) -> Creation:
     if not re.search(r"\bAPI_INTEGRATION\s*=", text, re.I):
         raise InvalidDefinition("CREATE EXTERNAL FUNCTION needs API_INTEGRATION")
     path = tuple(identifier(part) for part in start["name"].split("."))
-    kind = _kind(returns["type"])
+    kind = type_kind(returns["type"])
     options = text[end : url.start()]
     batch_rows = _MAX_BATCH_ROWS.search(options)
     definition = Definition(
@@ -119,7 +119,7 @@ def _arguments(text: str) -> list[Argument]:
     if not found and text.strip():
         raise InvalidDefinition(f"cannot read the arguments ({text.strip()})")
     return [
-        Argument(name=identifier(match["name"]), kind=_kind(match["type"]), scale=_scale(match["size"]))
+        Argument(name=identifier(match["name"]), kind=type_kind(match["type"]), scale=_scale(match["size"]))
         for match in found
     ]
 
@@ -129,7 +129,12 @@ def _scale(size: str | None) -> int:
     return int(numbers[1]) if len(numbers) > 1 else 0
 
 
-def _kind(text: str) -> str:
+def type_kind(text: str) -> str:
+    """The bare type that a name or synonym stands for.
+
+    Raises:
+        InvalidDefinition: there is no such type.
+    """
     name = " ".join(text.upper().split())
     if name not in _KINDS:
         raise InvalidDefinition(f"Unsupported data type '{name}'.")

@@ -45,6 +45,8 @@ class QueryContext:
     values: dict[str, str]
     #: Why a function failed: DuckDB would hand on a traceback instead.
     failure: StatementFailed | None = None
+    #: Whether the same text means the same the next time, so that its transformation may be kept.
+    is_repeatable: bool = True
     _batches: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def new_batch_id(self) -> str:
@@ -128,9 +130,9 @@ class ExternalFunctions:
         given = _in_order(definition, arguments)
         if len(given) != len(definition.arguments):
             raise compilation_error(1044, "42P13", f"Invalid argument types for function '{definition.name}'")
-        converted = [_converted(value, wanted) for value, wanted in zip(given, definition.arguments, strict=True)]
+        typed = [converted(value, wanted) for value, wanted in zip(given, definition.arguments, strict=True)]
         session = exp.Anonymous(this="GETVARIABLE", expressions=[exp.Literal.string(SESSION_VARIABLE)])
-        call = exp.Anonymous(this=function.duckdb_name, expressions=[session, *converted])
+        call = exp.Anonymous(this=function.duckdb_name, expressions=[session, *typed])
         if definition.returns == "VARCHAR":
             return call
         return exp.cast(call, definition.returns_in_full, dialect="snowflake")
@@ -144,7 +146,7 @@ class ExternalFunctions:
 
     def _register(self, function: _Function) -> None:
         definition = function.definition
-        types = ["VARCHAR", *(_duckdb_type(argument) for argument in definition.arguments)]
+        types = ["VARCHAR", *(duckdb_type(argument) for argument in definition.arguments)]
 
         def rows_to_values(*columns: Any) -> Any:
             return self._call(function, columns)
@@ -178,7 +180,7 @@ class ExternalFunctions:
     def _values(self, function: _Function, rows: list[tuple[Any, ...]], query: QueryContext) -> list[str | None]:
         definition = function.definition
         for row in rows:
-            _check_types(definition, row)
+            check_types(definition, row)
         called = [number for number, row in enumerate(rows) if not (definition.is_strict and None in row)]
         try:
             url, headers = self._url_map.resolve(definition.url)
@@ -208,21 +210,22 @@ def full_path(path: Sequence[str], database: str, schema: str) -> Path:
 
 def _shape(definition: Definition) -> tuple[Any, ...]:
     """What DuckDB knows of a function and of the calls in its views."""
-    types = tuple(_duckdb_type(argument) for argument in definition.arguments)
+    types = tuple(duckdb_type(argument) for argument in definition.arguments)
     return types, [argument.kind for argument in definition.arguments], definition.returns_in_full
 
 
-def _duckdb_type(argument: Argument) -> str:
+def duckdb_type(argument: Argument) -> str:
+    """The type that DuckDB takes such an argument as; semi-structured ones travel as text."""
     return _DUCKDB_TYPES.get(argument.kind, "VARCHAR").format(scale=argument.scale)
 
 
-def _converted(value: Any, wanted: Argument) -> Any:
+def converted(value: Any, wanted: Argument) -> Any:
     """The argument as the DuckDB function takes it; semi-structured ones as JSON text."""
     as_json = exp.Anonymous(this="TO_JSON", expressions=[value])
     if wanted.kind == "VARCHAR":  # a VARIANT that holds a string must lose its quotes
         return exp.Anonymous(this="JSON_EXTRACT_STRING", expressions=[as_json, exp.Literal.string("$")])
     # A type that fakesnow does not know: it would make a BIGINT of DECIMAL(38,0).
-    kind = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=_duckdb_type(wanted))
+    kind = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind=duckdb_type(wanted))
     return exp.Cast(this=as_json if wanted.kind in SEMI_STRUCTURED else value, to=kind)
 
 
@@ -239,7 +242,7 @@ def _in_order(definition: Definition, arguments: list[Any]) -> list[Any]:
     return [named[name] for name in names]
 
 
-def _check_types(definition: Definition, row: tuple[Any, ...]) -> None:
+def check_types(definition: Definition, row: tuple[Any, ...]) -> None:
     """A string where an OBJECT is wanted is refused by Snowflake, not parsed."""
     for value, argument in zip(row, definition.arguments, strict=True):
         wanted = _FIRST_CHARACTER.get(argument.kind)

@@ -26,3 +26,14 @@ class Feature(Protocol):
         Raises:
             StatementFailed: the statement is refused.
         """
+
+
+class Rewriter(Protocol):
+    """Changes a statement's syntax tree before anything else does, for what DuckDB would not know in it."""
+
+    def rewritten(self, session: Session, statement: Any) -> Any:
+        """The tree, changed in place or another; whoever changes it marks the session's query as not repeatable.
+
+        Raises:
+            StatementFailed: the statement is refused.
+        """

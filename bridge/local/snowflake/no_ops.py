@@ -6,7 +6,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.local.snowflake.sql_text import without_comments
+from bridge.local.snowflake.sql_text import without_comments, without_secrets
 
 ANSWER = "Statement accepted, not executed by the laptop's Snowflake."
 _KEPT = 2000
@@ -89,7 +89,8 @@ class NoOpLog:
         self._lock = threading.Lock()
 
     def record(self, *, kind: str, session_id: int, sql: str) -> None:
-        entry = {"at": datetime.now(UTC).isoformat(), "kind": kind, "session": session_id, "sql": sql.strip()}
+        shown = without_secrets(sql.strip())
+        entry = {"at": datetime.now(UTC).isoformat(), "kind": kind, "session": session_id, "sql": shown}
         with self._lock:
             self._entries.append(entry)
 

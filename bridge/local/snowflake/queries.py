@@ -19,8 +19,9 @@ from bridge.local.snowflake.statement_log import StatementLog
 from bridge.local.snowflake.statements import StatementRunner
 
 _KEPT = 100
-#: More statements than this at one time wait; each may hold a thread while an external function is called.
-_THREADS = 64
+#: More statements than this at one time wait. Each may hold a thread while an external function is called, and a CALL
+#: holds one while the statements of its handler need others, so it must be far more than anybody calls at one time.
+_THREADS = 1024
 
 
 class AnswerLost(Exception):
@@ -58,9 +59,11 @@ class Queries:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="statement")
         self._by_request_id: OrderedDict[str, Execution] = OrderedDict()
         self._by_query_id: OrderedDict[str, Execution] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, session: Session, request_id: str, body: dict[str, Any]) -> Execution:
         """The execution of a request; a retry of one that has been here is not executed again."""
+        self._loop = asyncio.get_running_loop()
         known = self._by_request_id.get(request_id)
         if known is not None:
             return known
@@ -84,6 +87,16 @@ class Queries:
         if request_id:
             _keep(self._by_request_id, request_id, execution)
         return execution
+
+    def run_unasked(self, session: Session, sql: str) -> tuple[str, answers.JsonObject]:
+        """Run a statement that no client sent, from a thread of the emulator: its query id and its answer."""
+        if self._loop is None:
+            raise RuntimeError("no statement has come yet, so none can have asked for another one")
+        return asyncio.run_coroutine_threadsafe(self._to_the_end(session, sql), self._loop).result()
+
+    async def _to_the_end(self, session: Session, sql: str) -> tuple[str, answers.JsonObject]:
+        execution = self.start(session, "", {"sqlText": sql})
+        return execution.query_id, await execution.task
 
     def find(self, query_id: str) -> Execution | None:
         return self._by_query_id.get(query_id)

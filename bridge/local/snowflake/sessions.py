@@ -4,15 +4,18 @@ import asyncio
 import itertools
 import secrets
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import duckdb
 from fakesnow.instance import FakeSnow
 
 from bridge.local.snowflake.errors import StatementFailed
 from bridge.local.snowflake.external_functions import SESSION_VARIABLE, QueryContext
 from bridge.local.snowflake.sql_text import identifier
+from bridge.local.snowflake.task_context import TaskContext
 
 WRONG_PASSWORD = StatementFailed(390100, "08001", "Incorrect username or password was specified.")
 NO_SESSION = StatementFailed(390104, "08001", "User must login again to access the service.")
@@ -35,6 +38,12 @@ class Session:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     query: QueryContext | None = None
     last_query_id: str = ""
+    #: The session that opened the connection: the handler of a procedure works on its caller's.
+    connection_id: int = 0
+    #: How many procedures lie between this session and its connection's first one.
+    depth: int = 0
+    #: The task within which the session's statements run.
+    task: TaskContext | None = None
 
     def names(self) -> tuple[str | None, ...]:
         """All of a session that the meaning of a statement depends on."""
@@ -88,8 +97,10 @@ class Sessions:
             _name(query.get("schemaName")),
             autocommit=str(parameters.get("AUTOCOMMIT", True)).lower() != "false",
         )
+        number = next(self._ids)
         session = Session(
-            id=next(self._ids),
+            id=number,
+            connection_id=number,
             token=secrets.token_urlsafe(32),
             connection=connection,
             user=identifier(user) or "SERVICE",
@@ -98,6 +109,23 @@ class Sessions:
             warehouse=_name(query.get("warehouse")) or "",
         )
         connection._duck_conn.execute(f"SET VARIABLE {SESSION_VARIABLE} = '{session.id}'")
+        with self._lock:
+            self._by_token[session.token] = session
+        return session
+
+    def open_within(self, caller: Session) -> Session:
+        """The session of a procedure's handler: on the caller's connection, in its transaction, with turns of its own.
+
+        The caller waits for the handler, so only one of them uses the connection at a time.
+        """
+        session = replace(
+            caller,
+            id=next(self._ids),
+            depth=caller.depth + 1,
+            token=secrets.token_urlsafe(32),
+            turn=asyncio.Lock(),
+            query=None,
+        )
         with self._lock:
             self._by_token[session.token] = session
         return session
@@ -115,14 +143,14 @@ class Sessions:
                 raise self._ended.get(token, NO_SESSION)
         return session
 
-    def query_of(self, session_id: str) -> QueryContext:
-        """What the session with this id runs now."""
+    def query_of(self, connection_id: str) -> QueryContext:
+        """What runs on the connection that the session with this id opened; of nested ones the innermost."""
         with self._lock:
-            found = [session.query for session in self._by_token.values() if str(session.id) == session_id]
-        query = found[0] if found else None
-        if query is None:
-            raise StatementFailed(603, "XX000", f"session {session_id} runs no query")
-        return query
+            found = [session for session in self._by_token.values() if str(session.connection_id) == connection_id]
+        running = [(session.depth, session.query) for session in found if session.query is not None]
+        if not running:
+            raise StatementFailed(603, "XX000", f"session {connection_id} runs no query")
+        return max(running, key=lambda pair: pair[0])[1]
 
     def end(self, session: Session, reason: StatementFailed = NO_SESSION) -> None:
         """Forget the session; later requests of it get `reason`."""
@@ -142,3 +170,33 @@ def _token(authorization: str) -> str:
 
 def _name(text: str | None) -> str | None:
     return identifier(text) if text else None
+
+
+@contextmanager
+def in_schema(connection: Any, database: str, schema: str) -> Iterator[None]:
+    """Make this schema the current one for a while, whatever is made the current one within."""
+    before = _current(connection)
+    _make_current(connection, (database, schema, True, True))
+    try:
+        yield
+    finally:
+        _make_current(connection, before)
+
+
+def _current(connection: Any) -> tuple[Any, ...]:
+    return connection.database, connection._schema, connection.database_set, connection.schema_set
+
+
+def _make_current(connection: Any, wanted: tuple[Any, ...]) -> None:
+    if _current(connection) == wanted:
+        return
+    database, schema, database_set, schema_set = wanted
+    if database and database_set:
+        command = f"SET schema = '{database}.{schema if schema_set else 'main'}'"
+        try:
+            connection._duck_conn.execute(command)
+        except duckdb.TransactionException:  # a statement failed in an open transaction: it is lost in any case
+            connection._duck_conn.rollback()
+            connection._in_transaction = False
+            connection._duck_conn.execute(command)
+    connection.database, connection._schema, connection.database_set, connection.schema_set = wanted

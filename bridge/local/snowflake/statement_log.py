@@ -5,7 +5,7 @@ from collections import Counter, deque
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.local.snowflake.sql_text import table_of, verb_of
+from bridge.local.snowflake.sql_text import table_of, verb_of, without_secrets
 
 _KEPT = 2000
 _TEXT_KEPT = 500
@@ -26,7 +26,7 @@ class StatementLog:
             "session": session_id,
             "verb": verb,
             "table": table,
-            "sql": sql[:_TEXT_KEPT],
+            "sql": without_secrets(sql)[:_TEXT_KEPT],
             "query_id": query_id,
             "seconds": round(seconds, 4),
             "error": error,

@@ -2,8 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,14 +15,15 @@ from sqlglot import exp
 
 from bridge.local.snowflake import answers
 from bridge.local.snowflake.definitions import InvalidDefinition, is_creation, parse_creation, parse_drop
-from bridge.local.snowflake.errors import StatementFailed, compilation_error
+from bridge.local.snowflake.errors import StatementFailed, compilation_error, unsupported
 from bridge.local.snowflake.external_functions import ExternalFunctions, Path, QueryContext, full_path
-from bridge.local.snowflake.features import Feature, StatementRequest
+from bridge.local.snowflake.features import Feature, Rewriter, StatementRequest
 from bridge.local.snowflake.no_ops import ANSWER, NoOpLog, kind_of
 from bridge.local.snowflake.plans import PlanCache
 from bridge.local.snowflake.rewrites import parse_statement, rewrite
 from bridge.local.snowflake.sessions import Session
 from bridge.local.snowflake.sql_text import identifier, outside_strings, without_comments
+from bridge.local.snowflake.transactions import all_or_nothing
 
 _USE = re.compile(r"USE\s+(?P<what>ROLE|WAREHOUSE)\s+(?P<name>\"[^\"]+\"|[\w$]+)\s*;?\s*$", re.I)
 _CONFLICT_TRIES = 6
@@ -41,12 +40,14 @@ class StatementRunner:
         self._plans = PlanCache()
         #: Asked in this order; the no-ops come after them.
         self.features: list[Feature] = []
+        #: Each changes a statement's tree, in this order, before the rewrites that every statement gets.
+        self.rewriters: list[Rewriter] = []
 
     def run(self, session: Session, request: StatementRequest) -> answers.JsonObject:
         """The answer of a statement that succeeds; any exception is one that failed."""
         session.query = QueryContext(query_id=request.query_id, values=_context_headers(session, request.sql))
         try:
-            return self._without_duckdb(session, request) or self._by_fakesnow(session, request)
+            return self._without_duckdb(session, request) or self.by_fakesnow(session, request)
         except Exception:
             if session.query.failure is not None:
                 raise session.query.failure from None  # DuckDB would hand on a traceback
@@ -54,6 +55,33 @@ class StatementRunner:
         finally:
             session.query = None
             session.last_query_id = request.query_id
+
+    def values(self, session: Session, request: StatementRequest, select: Any) -> list[Any]:
+        """The one row of a SELECT that a feature made of the expressions of its statement, with that one's binds."""
+        batches = _batches(request.bindings)
+        if len(batches) > 1:
+            raise unsupported("an array of binds for this statement")
+        cursor = session.connection.cursor()
+        cursor.check_db_and_schema(select)
+        transformed = cursor._transform(self._rewritten(session, select), batches[0])
+        cursor._execute(transformed, batches[0] if transformed.find(exp.Placeholder) else None)
+        session.connection.results_cache.clear()
+        return list(cursor._arrow_table.to_pylist()[0].values())
+
+    def table_of(self, session: Session, request: StatementRequest) -> Any:
+        """The rows of a query as an Arrow table, for a feature that goes on with them."""
+        cursor = session.connection.cursor()
+        sql = self.inlined(session, request.sql)
+        statement = parse_statement(sql)
+        if not isinstance(statement, exp.Query):
+            raise compilation_error(1003, "42000", "syntax error: a query is wanted here")
+        self._execute_with_patience(session, cursor, sql, statement, _batches(request.bindings)[0])
+        session.connection.results_cache.clear()
+        return cursor._arrow_table
+
+    def inlined(self, session: Session, sql: str) -> str:
+        """The statement with the values of session variables; fakesnow would look into strings as well."""
+        return outside_strings(sql, session.connection.cursor()._inline_variables)
 
     def _without_duckdb(self, session: Session, request: StatementRequest) -> answers.JsonObject | None:
         sql, query_id = request.sql, request.query_id
@@ -84,16 +112,17 @@ class StatementRunner:
         self._functions.create(creation, _full_path(session, creation.path))
         return answers.status_row(session, request.query_id, f"Function {creation.path[-1]} successfully created.")
 
-    def _by_fakesnow(self, session: Session, request: StatementRequest) -> answers.JsonObject:
+    def by_fakesnow(self, session: Session, request: StatementRequest) -> answers.JsonObject:
+        """The answer of a statement that DuckDB has; features run by it what they have translated."""
         cursor = session.connection.cursor()
-        sql = outside_strings(request.sql, cursor._inline_variables)  # fakesnow would look into strings as well
+        sql = self.inlined(session, request.sql)
         statement = parse_statement(sql)
         type_id = statement_type_id(statement)
         if request.describe_only:
             return self._describe(session, cursor, statement, request)
         batches = _batches(request.bindings)
         count = 0
-        with _all_or_nothing(session.connection, needed=len(batches) > 1):
+        with all_or_nothing(session.connection, needed=len(batches) > 1):
             for binds in batches:
                 self._execute_with_patience(session, cursor, sql, statement, binds)
                 count += cursor.rowcount or 0
@@ -131,7 +160,8 @@ class StatementRunner:
             transformed = cursor._transform(part, binds)
             # Of a statement that was split, only the part with the source rows has the binds.
             cursor._execute(transformed, binds if transformed.find(exp.Placeholder) else None)
-            if len(parts) == 1 and len(binds or ()) == given:
+            is_repeatable = session.query is None or session.query.is_repeatable
+            if is_repeatable and len(parts) == 1 and len(binds or ()) == given:
                 self._plans.keep(key, statement, transformed)
 
     def _rewritten(self, session: Session, statement: Any) -> Any:
@@ -140,6 +170,8 @@ class StatementRunner:
             database, schema = session.connection.database, session.connection.schema
             return self._functions.call_of(names, arguments, database=database, schema=schema)
 
+        for rewriter in self.rewriters:
+            statement = rewriter.rewritten(session, statement)
         return rewrite(statement, context=session.context(), resolve=resolve)
 
     def _describe(self, session: Session, cursor: Any, statement: Any, request: StatementRequest) -> answers.JsonObject:
@@ -152,25 +184,6 @@ class StatementRunner:
             cursor._last_sql = DESCRIBE_RESULT_SQL.get(type(statement), "SELECT '' AS status")
         rowtype = describe_as_rowtype(cursor._describe_last_sql())
         return answers.described(session, request.query_id, statement_type_id(statement), rowtype, binds)
-
-
-@contextmanager
-def _all_or_nothing(connection: Any, *, needed: bool) -> Iterator[None]:
-    """One transaction around the executions of an array of binds, unless the client has one open."""
-    duck = connection._duck_conn
-    try:
-        if needed:
-            duck.begin()
-    except duckdb.TransactionException:
-        needed = False
-    try:
-        yield
-    except BaseException:
-        if needed:
-            duck.rollback()
-        raise
-    if needed:
-        duck.commit()
 
 
 def _context_headers(session: Session, sql: str) -> dict[str, str]:
