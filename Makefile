@@ -2,13 +2,19 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --quiet
 
-.PHONY: help setup demo test lint requirements clean
+VALUES ?= values.yaml
+
+.PHONY: help setup demo test lint requirements clean sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
 	@echo "make demo          run the bridge on this machine, without any cloud account"
 	@echo "make test          everything that CI runs"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
+	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
+	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
+	@echo "make sql-dry-run   print what that would send, keys as ***"
+	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
 	@echo "make clean         remove both environments and caches"
 
@@ -36,6 +42,15 @@ setup: .venv/ready .venv-local/ready
 
 demo: setup
 	@exec .venv/bin/python -m bridge.local demo
+
+sql-deploy: setup
+	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) $(ARGS)
+
+sql-dry-run: setup
+	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) --dry-run $(ARGS)
+
+sql-teardown: setup
+	@.venv/bin/python -m bridge.deploy sql teardown --values $(VALUES) $(ARGS)
 
 lint: setup
 	.venv/bin/ruff format --check .

@@ -5,12 +5,13 @@ import typing
 import azure.functions as func
 
 from bridge import bootstrap
-from bridge.handlers import queues, runs, snowflake, triggers
+from bridge.handlers import dead_letters, lifecycle, outbound, queues, run_and_wait, runs, snowflake, triggers
 from bridge.handlers.queues import slow_to_fail
 from bridge.ports import Queue
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 bridge_app = bootstrap.start()
+recent_batches = run_and_wait.RecentBatches()
 
 # HTTP: Snowflake's external functions and service functions
 
@@ -18,6 +19,36 @@ bridge_app = bootstrap.start()
 @app.route(route="v1/snowflake/submit_run", methods=["POST"])
 def snowflake_submit_run(req: func.HttpRequest) -> func.HttpResponse:
     return snowflake.submit_run(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/cancel_run", methods=["POST"])
+def snowflake_cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    return lifecycle.cancel_run(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/rerun", methods=["POST"])
+def snowflake_rerun(req: func.HttpRequest) -> func.HttpResponse:
+    return lifecycle.rerun(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/replay", methods=["POST"])
+def snowflake_replay(req: func.HttpRequest) -> func.HttpResponse:
+    return lifecycle.replay(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/run_and_wait", methods=["POST", "GET"])
+def snowflake_run_and_wait(req: func.HttpRequest) -> func.HttpResponse:
+    return run_and_wait.run_and_wait(req, bridge_app.bridge, recent_batches)
+
+
+@app.route(route="v1/snowflake/publish_event", methods=["POST"])
+def snowflake_publish_event(req: func.HttpRequest) -> func.HttpResponse:
+    return outbound.publish_event(req, bridge_app.bridge)
+
+
+@app.route(route="v1/snowflake/send_message", methods=["POST"])
+def snowflake_send_message(req: func.HttpRequest) -> func.HttpResponse:
+    return outbound.send_message(req, bridge_app.bridge)
 
 
 @app.route(route="v1/snowflake/ping", methods=["POST"])
@@ -46,6 +77,31 @@ def show_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="v1/runs/{run_id}/cancel", methods=["POST"])
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     return runs.cancel(req, bridge_app.bridge)
+
+
+@app.route(route="v1/runs/{run_id}/rerun", methods=["POST"])
+def rerun(req: func.HttpRequest) -> func.HttpResponse:
+    return runs.rerun(req, bridge_app.bridge)
+
+
+@app.route(route="v1/dead-letters", methods=["GET"])
+def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
+    return dead_letters.listing(req, bridge_app.bridge)
+
+
+@app.route(route="v1/dead-letters/{dead_letter_id}/replay", methods=["POST"])
+def replay_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
+    return dead_letters.replay(req, bridge_app.bridge)
+
+
+@app.route(route="v1/events", methods=["POST"])
+def create_event(req: func.HttpRequest) -> func.HttpResponse:
+    return outbound.create_event(req, bridge_app.bridge)
+
+
+@app.route(route="v1/messages", methods=["POST"])
+def create_message(req: func.HttpRequest) -> func.HttpResponse:
+    return outbound.create_message(req, bridge_app.bridge)
 
 
 @app.route(route="v1/pipelines", methods=["GET"])

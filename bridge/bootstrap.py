@@ -3,8 +3,9 @@
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -18,8 +19,11 @@ from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Bridge, Outbound
+from bridge.ports import Bridge, Outbound, Queue
 from bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
 
 #: They log a line for every link and every request.
 NOISY = (
@@ -94,17 +98,25 @@ def build(environ: Mapping[str, str]) -> Bridge:
             names=settings.queues,
         ),
         ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
-        outbound=Outbound(
-            publisher=EventGridTopics(key=settings.topic_key.reveal(), credential=credential),
-            topics=settings.topics,
-            default_topic=settings.default_topic,
-            queues=settings.allowed_queues,
-        ),
+        outbound=_outbound(settings, credential),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
         record_window=timedelta(seconds=settings.record_window_seconds),
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
+    )
+
+
+def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -> Outbound:
+    default, key = settings.default_topic, settings.topic_key.reveal()
+    return Outbound(
+        publisher=EventGridTopics(
+            keys={settings.topics[default]: key} if default and key else {}, credential=credential
+        ),
+        topics=settings.topics,
+        default_topic=default,
+        queues=settings.allowed_queues,
+        requests_queue=settings.queues[Queue.RUN_COMMANDS],
     )
 
 

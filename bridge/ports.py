@@ -63,6 +63,7 @@ class OutgoingMessage:
 
     message_id: str
     text: str
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class OutgoingEvent:
     event_id: str
     event_type: str
     subject: str
-    #: Any JSON value.
+    #: Any JSON value. A fraction travels as a double.
     data: Any
     occurred_at: datetime
 
@@ -102,17 +103,21 @@ class MessageSender(Protocol):
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         """Send all to any queue of the namespace, by its name at the broker.
 
-        Raises: RetryableError; PermanentError when a message is too large or the queue does not exist.
+        Raises: RetryableError; PermanentError when a message is too large or the queue does not exist; AccessDenied.
         """
 
 
 class EventPublisher(Protocol):
     """Event Grid topics that others listen to."""
 
+    def size(self, event: OutgoingEvent) -> int:
+        """Bytes that the event takes in a request."""
+
     def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
         """Publish all to the topic with this endpoint, in as few requests as its limits allow.
 
-        Raises: RetryableError; PermanentError when the topic refuses them.
+        What was published before a failure stays published.
+        Raises: RetryableError; PermanentError when an event is too large or the topic refuses it; AccessDenied.
         """
 
 
@@ -159,13 +164,15 @@ class Ledger(Protocol):
 
         Columns: those of RUNS_ALL, but `row_number` and `batch_rows` are the batch's, and `requested_at` is when it
         was first accepted or rejected. Several rows may have the same run. Rows that are not recorded yet are left out.
+        `request_status` is ACCEPTED, with `request_fingerprint`, or REJECTED, with `request_error_code` and
+        `request_error_message`: of this row alone, because its key may belong to a run that another row had accepted.
         """
 
     def dead_letters_by_id(self, dead_letter_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """Rows of DEAD_LETTERS by id, repeats once, in one statement."""
 
     def dead_letters(self, wanted: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
-        """Rows of DEAD_LETTERS, repeats once, newest first."""
+        """Rows of DEAD_LETTERS, repeats once, newest first; `body` is its first 2,000 of `body_characters`."""
 
     def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         """The run's history, oldest first, repeated events once."""
@@ -188,6 +195,8 @@ class Outbound:
     default_topic: str | None
     #: Names of queues at the broker.
     queues: frozenset[str]
+    #: The app's own queue of requests, if it is among them: a message for it asks for a run, and claims no more.
+    requests_queue: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,46 +1,56 @@
-"""Event Grid topics through azure-eventgrid, in the Event Grid schema: the one that Snowflake's notifications use too.
+"""Event Grid topics through azure-eventgrid, in the Event Grid schema.
 
-The SDK (4.22) checks no limits, so requests are split here.
+The SDK (4.22) checks no limits, so requests are split here, and for topics it ignores what its constructor is told
+about retries and timeouts, so every call says it.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
-from bridge.payloads import lossless
+from bridge.payloads.outgoing import event_bytes, write_event
 from bridge.ports import OutgoingEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azure.core.credentials import TokenCredential
-    from azure.eventgrid import EventGridEvent, EventGridPublisherClient
+    from azure.eventgrid import EventGridPublisherClient
 
-#: A topic takes 1 MB an event and a request; some is left for the envelope.
-REQUEST_LIMIT_BYTES = 900_000
-TRIES_AFTER_THE_FIRST = 2
-CONNECT_SECONDS = 5
-READ_SECONDS = 20
+#: A topic takes 1 MB an event and a request; some is left for what the service adds.
+REQUEST_LIMIT_BYTES = 1_000_000
+REQUEST_LIMIT_EVENTS = 5_000
+#: A caller waits: it gets its 503 after some seconds, not after minutes.
+_CALL: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.2,
+    "connection_timeout": 5,
+    "read_timeout": 20,
+}
 
 
 class EventGridTopics:
     """EventPublisher over Event Grid; connects on the first event for a topic."""
 
-    def __init__(self, *, key: str, credential: "Callable[[], TokenCredential]") -> None:
-        #: Empty for the app's identity.
-        self._key = key
+    def __init__(self, *, keys: Mapping[str, str], credential: "Callable[[], TokenCredential]") -> None:
+        #: By endpoint; other topics are for the app's identity, and never see another topic's key.
+        self._keys = keys
         self._credential = credential
         self._lock = threading.Lock()
         self._clients: dict[str, EventGridPublisherClient] = {}
 
+    def size(self, event: OutgoingEvent) -> int:
+        return event_bytes(event)
+
     def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
-        with _translated(f"the topic {urlsplit(topic).hostname}"):
+        groups = list(_fitting(events))
+        with _translated(f"Event Grid, topic {urlsplit(topic).hostname},"):
             client = self._client(topic)
-            for part in _fitting(events):
-                client.send([_outgoing(event) for event in part])
+            for group in groups:
+                client.send([write_event(event) for event in group], **_CALL)
 
     def close(self) -> None:
         with self._lock:
@@ -54,13 +64,9 @@ class EventGridTopics:
 
         with self._lock:
             if topic not in self._clients:
+                key = self._keys.get(topic)
                 self._clients[topic] = EventGridPublisherClient(
-                    topic,
-                    AzureKeyCredential(self._key) if self._key else self._credential(),
-                    retry_total=TRIES_AFTER_THE_FIRST,
-                    retry_backoff_factor=0.2,
-                    connection_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
+                    topic, AzureKeyCredential(key) if key else self._credential()
                 )
             return self._clients[topic]
 
@@ -70,14 +76,11 @@ def _fitting(events: Sequence[OutgoingEvent]) -> Iterator[list[OutgoingEvent]]:
     group: list[OutgoingEvent] = []
     size = 0
     for event in events:
-        length = len(lossless.dumps(event.data).encode()) + len(event.subject) + len(event.event_type) + 300
+        length = event_bytes(event)
         if length > REQUEST_LIMIT_BYTES:
-            raise PermanentError(
-                f"the event takes {length:,} bytes, {REQUEST_LIMIT_BYTES:,} is the limit: pass a reference, "
-                "not the data itself",
-                code="TOO_LARGE",
-            )
-        if group and size + length > REQUEST_LIMIT_BYTES:
+            message = f"event {event.event_id} takes {length:,} bytes, {REQUEST_LIMIT_BYTES:,} is the limit"
+            raise PermanentError(message, code="TOO_LARGE")
+        if group and (size + length > REQUEST_LIMIT_BYTES or len(group) == REQUEST_LIMIT_EVENTS):
             yield group
             group, size = [], 0
         group.append(event)
@@ -86,35 +89,29 @@ def _fitting(events: Sequence[OutgoingEvent]) -> Iterator[list[OutgoingEvent]]:
         yield group
 
 
-def _outgoing(event: OutgoingEvent) -> "EventGridEvent":
-    from azure.eventgrid import EventGridEvent
-
-    return EventGridEvent(
-        id=event.event_id,
-        event_type=event.event_type,
-        subject=event.subject,
-        data=event.data,
-        data_version="1",
-        event_time=event.occurred_at,
-    )
-
-
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
-    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+    from azure.core.exceptions import (
+        AzureError,
+        ClientAuthenticationError,
+        HttpResponseError,
+        ResourceNotFoundError,
+    )
 
     try:
         yield
-    except ClientAuthenticationError as error:
-        text = (
-            f"{what} refused the app: its identity needs EventGrid Data Sender there, or EVENT_GRID_TOPIC_KEY its key"
-        )
-        raise AccessDenied(text, code="ACCESS_DENIED") from error
     except HttpResponseError as error:
-        if error.status_code == 429:
+        # The SDK replaces its own "not found" by one that has no status.
+        status = 404 if isinstance(error, ResourceNotFoundError) else error.status_code
+        if isinstance(error, ClientAuthenticationError) and status is None:
+            raise RetryableError(f"{what} could not be asked: the app's identity got no token") from error
+        if status in {401, 403}:
+            fix = "its identity needs EventGrid Data Sender, or EVENT_GRID_TOPIC_KEY the topic's key"
+            raise AccessDenied(f"{what} refused the app: {fix}", code="ACCESS_DENIED") from error
+        if status == 429:
             raise Throttled(f"{what} is busy") from error
-        if error.status_code is not None and error.status_code < 500 and error.status_code != 408:
-            raise PermanentError(f"{what} answered {error.status_code}", code="EVENT_REFUSED") from error
-        raise ServiceUnavailable(f"{what} answered {error.status_code}") from error
+        if status is not None and status < 500 and status != 408:
+            raise PermanentError(f"{what} answered {status}", code="EVENT_REFUSED") from error
+        raise ServiceUnavailable(f"{what} answered {status or 'nothing usable'}") from error
     except (AzureError, OSError) as error:
-        raise RetryableError(f"{what} could not be reached") from error
+        raise ServiceUnavailable(f"{what} could not be reached") from error

@@ -9,10 +9,12 @@ from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.payloads import bodies, commands, records
+from bridge.payloads.outgoing import event_bytes
 from bridge.ports import Body, Message, OutgoingEvent, OutgoingMessage, Queue
 
 #: Of a Standard queue.
 LARGEST_MESSAGE = 256 * 1024
+LARGEST_EVENT = 1_000_000
 
 
 class MemoryClock:
@@ -79,14 +81,23 @@ class MemoryTopics:
 
     def __init__(self) -> None:
         self.published: dict[str, list[OutgoingEvent]] = {}
+        #: The topics that refuse the app, by endpoint.
+        self.refusing: dict[str, Exception] = {}
         #: Raised by the next calls, one each.
         self.failures: list[Exception] = []
         self._lock = threading.Lock()
+
+    def size(self, event: OutgoingEvent) -> int:
+        return event_bytes(event)
 
     def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
         with self._lock:
             if self.failures:
                 raise self.failures.pop(0)
+            if topic in self.refusing:
+                raise self.refusing[topic]
+            if any(event_bytes(event) > LARGEST_EVENT for event in events):
+                raise PermanentError("an event is too large", code="TOO_LARGE")
             self.published.setdefault(topic, []).extend(events)
 
 

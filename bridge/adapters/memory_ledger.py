@@ -8,9 +8,14 @@ from typing import Any
 
 from bridge.domain import events, statuses
 from bridge.domain.errors import RefusedData
-from bridge.domain.records import Records
+from bridge.domain.events import RunEvent
+from bridge.domain.records import DeadLetter, Records
+from bridge.domain.statuses import BridgeStatus
 from bridge.payloads import commands, records
-from bridge.ports import RunFilter
+from bridge.ports import DeadLetterFilter, RunFilter
+
+#: Characters of a body in a list.
+BODY_SHOWN = 2_000
 
 
 class MemoryLedger:
@@ -40,6 +45,41 @@ class MemoryLedger:
         folded = events.fold(event for event in self.records.run_events if event.run_id == run_id)
         return _plain(folded) if folded else None
 
+    def runs_by_id(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {run_id: row for run_id in run_ids if (row := self.run(run_id)) is not None}
+
+    def batch(self, query_batch_id: str) -> Sequence[Mapping[str, Any]]:
+        requests: dict[tuple[int, str], list[RunEvent]] = {}
+        for event in self.records.run_events:
+            is_request = not event.is_job_fact and event.status in {BridgeStatus.ACCEPTED, BridgeStatus.REJECTED}
+            if is_request and event.query_batch_id == query_batch_id and event.row_number is not None:
+                requests.setdefault((event.row_number, event.run_id), []).append(event)
+        runs = self.runs_by_id([run_id for _, run_id in requests])
+        return [{**runs[run_id], **_of_request(requests[number, run_id])} for number, run_id in sorted(requests)]
+
+    def dead_letters_by_id(self, dead_letter_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        letters = self._letters()
+        return {each: _letter_row(letters[each]) for each in dead_letter_ids if each in letters}
+
+    def dead_letters(self, wanted: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
+        found = [
+            letter
+            for letter in self._letters().values()
+            if wanted.queue in {None, letter.queue}
+            and wanted.run_id in {None, letter.run_id}
+            and (wanted.since is None or letter.occurred_at >= wanted.since)
+        ]
+        found.sort(key=lambda letter: letter.dead_letter_id)
+        found.sort(key=lambda letter: letter.occurred_at, reverse=True)
+        page = found[wanted.offset : wanted.offset + wanted.limit]
+        return [
+            _letter_row(letter) | {"body": letter.body[:BODY_SHOWN], "body_characters": len(letter.body)}
+            for letter in page
+        ]
+
+    def _letters(self) -> dict[str, DeadLetter]:
+        return {letter.dead_letter_id: letter for letter in reversed(self.records.dead_letters)}
+
     def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         mine = {event.event_id: event for event in self.records.run_events if event.run_id == run_id}
         return [records.row(event) for event in sorted(mine.values(), key=lambda event: event.occurred_at)]
@@ -60,6 +100,25 @@ class MemoryLedger:
             for run_id, row in rows.items()
             if row and row["is_job_fact"] and statuses.is_terminal(str(row["status"]))
         )
+
+
+def _of_request(facts: Sequence[RunEvent]) -> Mapping[str, Any]:
+    """What a batch said of one row, each time that it was sent."""
+    facts = sorted(facts, key=lambda fact: fact.occurred_at)
+    rejected = all(fact.status == BridgeStatus.REJECTED for fact in facts)
+    return {
+        "row_number": facts[0].row_number,
+        "batch_rows": facts[0].batch_rows,
+        "requested_at": commands.timestamp(facts[0].occurred_at),
+        "request_status": str(BridgeStatus.REJECTED if rejected else BridgeStatus.ACCEPTED),
+        "request_fingerprint": next((fact.fingerprint for fact in facts if fact.fingerprint), None),
+        "request_error_code": facts[0].error_code if rejected else None,
+        "request_error_message": facts[0].error_message if rejected else None,
+    }
+
+
+def _letter_row(letter: DeadLetter) -> dict[str, Any]:
+    return {"run_id": None, "door": None, **records.row(letter)}
 
 
 def _matches(row: Mapping[str, Any], wanted: RunFilter) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bridge.domain.errors import PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.payloads import bodies
 from bridge.ports import Body, Message, OutgoingMessage, Queue
 
@@ -51,19 +51,13 @@ class ServiceBusQueues:
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         from azure.servicebus import ServiceBusMessage
-        from azure.servicebus.exceptions import MessagingEntityNotFoundError
 
-        with _translated(f"Service Bus, queue {queue}"):
-            try:
-                self._send(
-                    queue,
-                    [
-                        ServiceBusMessage(each.text, message_id=each.message_id, content_type="application/json")
-                        for each in messages
-                    ],
-                )
-            except MessagingEntityNotFoundError as error:
-                raise PermanentError(f"Service Bus has no queue {queue}", code="UNKNOWN_QUEUE") from error
+        outgoing = [
+            ServiceBusMessage(each.text, message_id=each.message_id, content_type=each.content_type)
+            for each in messages
+        ]
+        with _translated(f"Service Bus, queue {queue}"), _refused(queue):
+            self._send(queue, outgoing)
 
     def text(self, body: Body) -> str:
         return bodies.write(body)
@@ -133,6 +127,20 @@ def _outgoing(message: Message) -> "ServiceBusMessage":
         content_type="application/json",
         scheduled_enqueue_time_utc=message.due,
     )
+
+
+@contextmanager
+def _refused(queue: str) -> Iterator[None]:
+    """What a caller hears who named the queue: waiting would not mend it, as it does for the app's own queues."""
+    from azure.servicebus import exceptions
+
+    try:
+        yield
+    except exceptions.MessagingEntityNotFoundError as error:
+        raise PermanentError(f"Service Bus has no queue {queue}", code="UNKNOWN_QUEUE") from error
+    except (exceptions.ServiceBusAuthenticationError, exceptions.ServiceBusAuthorizationError) as error:
+        text = f"Service Bus refused the app at queue {queue}: its identity needs Azure Service Bus Data Sender there"
+        raise AccessDenied(text, code="ACCESS_DENIED") from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from bridge.domain.records import Records
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row
-from bridge.ports import RunFilter
+from bridge.ports import DeadLetterFilter, RunFilter
 
 log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
@@ -24,6 +24,8 @@ REQUEST_SECONDS = 60
 QUERY_SECONDS = 90
 #: Characters of one JSON bind; Snowflake parses up to 16 MB.
 BIND_LIMIT = 4_000_000
+#: Ids that are bound one by one in one statement.
+IDS_LIMIT = 1000
 #: Session is gone, session token expired, connection closed.
 LOST_SESSION = frozenset({390111, 390112, 390114, 250002})
 #: SQLSTATE classes of values that a column does not take.
@@ -54,6 +56,23 @@ class SnowflakeLedger:
         rows = self._execute("one_run", [run_id])
         return rows[0] if rows else None
 
+    def runs_by_id(self, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        return self._runs("runs_by_id", run_ids)
+
+    def batch(self, query_batch_id: str) -> Sequence[Mapping[str, Any]]:
+        asked = self._execute("batch_rows", [query_batch_id])
+        runs = self.runs_by_id(sorted({str(found["run_id"]) for found in asked}))
+        return [{**runs[found["run_id"]], **found} for found in asked if found["run_id"] in runs]
+
+    def dead_letters_by_id(self, dead_letter_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        return {str(found["dead_letter_id"]): found for found in self._by_id("dead_letters_by_id", dead_letter_ids)}
+
+    def dead_letters(self, wanted: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
+        binds: list[Any] = []
+        for value in (wanted.queue, wanted.run_id, timestamp(wanted.since)):
+            binds += [value, value]
+        return self._execute("list_dead_letters", [*binds, wanted.limit, wanted.offset])
+
     def events(self, run_id: str) -> Sequence[Mapping[str, Any]]:
         return self._execute("run_history", [run_id])
 
@@ -62,15 +81,28 @@ class SnowflakeLedger:
         binds: list[Any] = []
         for value in (wanted.status, wanted.pipeline, wanted.query_batch_id, since):
             binds += [value, value]
-        return self._execute("list_runs", [*binds, wanted.limit, wanted.offset])
+        page = [str(found["run_id"]) for found in self._execute("list_runs", [*binds, wanted.limit, wanted.offset])]
+        runs = self._runs("runs_on_page", page)
+        return [runs[run_id] for run_id in page if run_id in runs]
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
-        rows = self._execute("ended_runs", [lossless.dumps(list(run_ids))])
-        return frozenset(str(found["run_id"]) for found in rows)
+        return frozenset(str(found["run_id"]) for found in self._by_id("ended_runs", run_ids))
 
     def close(self) -> None:
         with self._lock:
             self._drop()
+
+    def _runs(self, name: str, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Rows of a view by run id; each id is a bind of its own."""
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(run_ids), IDS_LIMIT):
+            part = run_ids[start : start + IDS_LIMIT]
+            found += self._execute(name, part)
+        return {str(each["run_id"]): each for each in found}
+
+    def _by_id(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Any number of ids with one bind; none at all need no statement."""
+        return self._execute(name, [lossless.dumps(list(ids))]) if ids else []
 
     def _execute(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
         """Run one statement, once more on a new connection when the old one turns out to be lost."""
@@ -92,7 +124,9 @@ class SnowflakeLedger:
         if self._connection is None:
             self._connection = _connect(self._arguments)
         with self._connection.cursor() as cursor:
-            cursor.execute(STATEMENTS[name], tuple(binds), timeout=QUERY_SECONDS)
+            # A statement with such a list has no other binds.
+            text = STATEMENTS[name].replace("IN (?)", f"IN ({', '.join('?' * len(binds))})")
+            cursor.execute(text, tuple(binds), timeout=QUERY_SECONDS)
             if name.startswith("insert_"):
                 return []
             names = [str(column[0]) for column in cursor.description]

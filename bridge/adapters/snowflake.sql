@@ -53,7 +53,7 @@ FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
 
 -- name: insert_dead_letters
 INSERT INTO DEAD_LETTERS (
-  DEAD_LETTER_ID, QUEUE, BODY, BODY_SHA256, REASON, DESCRIPTION, RUN_ID, MESSAGE_ID, OCCURRED_AT
+  DEAD_LETTER_ID, QUEUE, BODY, BODY_SHA256, REASON, DESCRIPTION, RUN_ID, MESSAGE_ID, DOOR, OCCURRED_AT
 )
 SELECT
   f.value:dead_letter_id::VARCHAR,
@@ -64,11 +64,56 @@ SELECT
   f.value:description::VARCHAR,
   f.value:run_id::VARCHAR,
   f.value:message_id::VARCHAR,
+  f.value:door::VARCHAR,
   TO_TIMESTAMP_TZ(f.value:occurred_at::VARCHAR)
 FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
 
 -- name: one_run
 SELECT * FROM RUNS_ALL WHERE RUN_ID = ?;
+
+-- name: runs_by_id
+-- As many binds as ids. A list of constants goes down into the view, so that only these runs are folded; of a join or a
+-- subquery nobody can say that, and without it the whole ledger would be.
+SELECT * FROM RUNS_ALL
+WHERE RUN_ID IN (?);
+
+-- name: batch_rows
+-- RUN_EVENTS says which rows the batch had: a run that an earlier batch had asked for shows that batch's id in RUNS_ALL.
+-- What became of their runs is asked by runs_by_id. MIN: ACCEPTED comes before REJECTED. Of a batch that was sent again,
+-- the first fingerprint: it is the one that made the job.
+SELECT
+  RUN_ID,
+  ROW_NUMBER,
+  MAX(BATCH_ROWS) AS BATCH_ROWS,
+  MIN(OCCURRED_AT) AS REQUESTED_AT,
+  MIN(STATUS) AS REQUEST_STATUS,
+  MIN_BY(FINGERPRINT, IFF(FINGERPRINT IS NULL, NULL, OCCURRED_AT)) AS REQUEST_FINGERPRINT,
+  IFF(MIN(STATUS) = 'REJECTED', MIN(ERROR_CODE), NULL) AS REQUEST_ERROR_CODE,
+  IFF(MIN(STATUS) = 'REJECTED', MIN(ERROR_MESSAGE), NULL) AS REQUEST_ERROR_MESSAGE
+FROM RUN_EVENTS
+WHERE QUERY_BATCH_ID = ?
+  AND NOT IS_JOB_FACT
+  AND STATUS IN ('ACCEPTED', 'REJECTED')
+  AND ROW_NUMBER IS NOT NULL
+GROUP BY RUN_ID, ROW_NUMBER
+ORDER BY ROW_NUMBER, RUN_ID;
+
+-- name: dead_letters_by_id
+-- The ids are one JSON array; repeated letters once.
+SELECT * FROM DEAD_LETTERS
+WHERE DEAD_LETTER_ID IN (SELECT f.value::VARCHAR FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f)
+QUALIFY ROW_NUMBER() OVER (PARTITION BY DEAD_LETTER_ID ORDER BY RECORDED_AT) = 1;
+
+-- name: list_dead_letters
+-- A NULL bind does not restrict. Repeated letters once, long bodies by their beginning.
+SELECT l.* EXCLUDE (BODY), LEFT(l.BODY, 2000) AS BODY, LENGTH(l.BODY) AS BODY_CHARACTERS
+FROM DEAD_LETTERS l
+WHERE (? IS NULL OR l.QUEUE = ?)
+  AND (? IS NULL OR l.RUN_ID = ?)
+  AND (? IS NULL OR l.OCCURRED_AT >= TO_TIMESTAMP_TZ(?))
+QUALIFY ROW_NUMBER() OVER (PARTITION BY l.DEAD_LETTER_ID ORDER BY l.RECORDED_AT) = 1
+ORDER BY l.OCCURRED_AT DESC, l.DEAD_LETTER_ID
+LIMIT ? OFFSET ?;
 
 -- name: run_history
 -- Repeated events once.
@@ -78,14 +123,19 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY EVENT_ID ORDER BY OCCURRED_AT) = 1
 ORDER BY OCCURRED_AT, RANK;
 
 -- name: list_runs
--- A NULL bind does not restrict.
-SELECT * FROM RUNS
+-- Which runs are on the page: the view computes these few columns only, of two months. A NULL bind does not restrict.
+SELECT RUN_ID FROM RUNS
 WHERE (? IS NULL OR STATUS = ?)
   AND (? IS NULL OR PIPELINE = ?)
   AND (? IS NULL OR QUERY_BATCH_ID = ?)
   AND (? IS NULL OR LAST_RECORDED_AT >= TO_TIMESTAMP_TZ(?))
 ORDER BY COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) DESC, RUN_ID
 LIMIT ? OFFSET ?;
+
+-- name: runs_on_page
+-- As many binds as ids, see runs_by_id.
+SELECT * FROM RUNS
+WHERE RUN_ID IN (?);
 
 -- name: ended_runs
 -- The run ids are one JSON array.

@@ -1,4 +1,4 @@
-"""What Azure ML's events say, read without regard to the case of their keys: documentation and captures disagree."""
+"""What events say. Their keys are read without regard to case: documentation and captures disagree."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +18,10 @@ DATASET_DRIFT_DETECTED = PREFIX + "datasetdriftdetected"
 KEPT = frozenset({MODEL_REGISTERED, MODEL_DEPLOYED, DATASET_DRIFT_DETECTED})
 #: The only door by which AML's own events come.
 WORKSPACE_DOOR = "workspace"
+#: Asks for a run: {"pipeline", "inputs", "idempotency_key"?}.
+RUN_REQUEST = "bridge.submitrun"
+#: Where anyone may publish who may send to the topic; what they ask for counts as asked by the door.
+REQUEST_DOORS = frozenset({"custom", "snowflake"})
 
 
 @dataclass(frozen=True, kw_only=True)

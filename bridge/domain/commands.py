@@ -119,11 +119,17 @@ class CancelRun:
     requested_at: datetime
     principal: str
     reason: str = "asked by the user"
+    #: Tells the same request, sent again: "{query batch id}:{row}", "d.{dead letter id}…"; "" where only the time does.
+    origin: str = ""
     try_: int = 0
 
     @property
+    def key(self) -> str:
+        return self.origin or f"{self.requested_at:%Y%m%dT%H%M%S}"
+
+    @property
     def message_id(self) -> str:
-        return identity.control_message_id(self.run_id, f"cancel.{self.requested_at:%Y%m%dT%H%M%S}", self.try_)
+        return identity.control_message_id(self.run_id, f"cancel.{self.key}", self.try_)
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)

@@ -38,6 +38,8 @@ class DeadLetter:
     description: str
     run_id: str | None = None
     message_id: str
+    #: Of an inbound event: as in `AmlEvent`. Its replay must come by the same door.
+    door: str | None = None
     occurred_at: datetime
 
 
@@ -50,10 +52,18 @@ BODY_LIMIT = 60_000
 
 
 def dead_letter(
-    *, queue: str, message_id: str, body: str, reason: str, description: str, run_id: str | None, at: datetime
+    *,
+    queue: str,
+    message_id: str,
+    body: str,
+    reason: str,
+    description: str,
+    run_id: str | None,
+    at: datetime,
+    door: str | None = None,
 ) -> DeadLetter:
     """The same message put aside for the same reason is the same dead letter."""
-    digest = hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest()
+    digest = body_digest(body)
     return DeadLetter(
         dead_letter_id=short_hash([queue, message_id, digest, reason]),
         queue=queue,
@@ -63,8 +73,14 @@ def dead_letter(
         description=description[:2000],
         run_id=run_id,
         message_id=message_id,
+        door=door,
         occurred_at=at,
     )
+
+
+def body_digest(body: str) -> str:
+    """What `DeadLetter.body_sha256` is of a whole body."""
+    return hashlib.sha256(body.encode(errors="surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

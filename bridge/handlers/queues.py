@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import azure.functions as func
 
-from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
-from bridge.domain.errors import ConfigurationError, PoisonMessage
+from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
 from bridge.domain.records import Records, dead_letter
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 POISON = "POISON"
 #: Named as Event Grid's subscriptions set it, see docs/architecture.md.
 DOOR_PROPERTY = "bridge_door"
+DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)
 #: Settings are mended by people.
@@ -72,15 +73,26 @@ def control(message: func.ServiceBusMessage, bridge: Bridge) -> None:
 
 
 def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
-    """One message of `inbound-events`, as an Event Grid subscription delivers it."""
-    door = str((message.application_properties or {}).get(DOOR_PROPERTY) or "unknown")
+    """One message of `inbound-events`, as an Event Grid subscription delivers it; a bad event hurts no other."""
     try:
-        events = event_grid.read_events(message.get_body(), door)
+        events = event_grid.read_each(message.get_body(), _door(message) or "unknown")
     except PoisonMessage as error:
         _put_aside(Queue.INBOUND_EVENTS, message, error, bridge)
         return
+    failure: Exception | None = None
     for event in events:
-        ingest_event(event, bridge)
+        try:
+            if isinstance(event, event_grid.UnreadableEvent):
+                _put_aside(Queue.INBOUND_EVENTS, message, PoisonMessage(event.reason), bridge, body=event.text)
+            else:
+                ingest_event(event, bridge)
+        except RetryableError:  # the queues are away, for the other events too
+            raise
+        except Exception as error:
+            log.warning("event %s cannot be handled: %s", getattr(event, "id", "without an id"), error)
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
@@ -105,33 +117,25 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
 
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
     """One message of a dead-letter queue; whatever is in it, it is kept and completed."""
-    submit: SubmitRun | RunRequest | None = None
-    run_id, check = None, None
     properties = message.application_properties or {}
+    letter = _dead_message(
+        queue,
+        message,
+        # The extension does not fill `message.dead_letter_reason`; the broker puts both here.
+        reason=str(properties.get("DeadLetterReason") or "UNKNOWN"),
+        description=str(properties.get("DeadLetterErrorDescription") or ""),
+    )
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
-            submit = body.to_command() if body.is_command else _request(body, message)
+            letter = replace(letter, submit=body.to_command() if body.is_command else _request(body, message))
         elif queue is Queue.RUN_CONTROL:
-            control_command = commands.read_control(message.get_body())
-            run_id = control_command.run_id
-            check = control_command if isinstance(control_command, CheckRun) else None
+            command = commands.read_control(message.get_body())
+            check = command if isinstance(command, CheckRun) else None
+            letter = replace(letter, run_id=command.run_id, check=check)
     except PoisonMessage as error:
         log.warning("an unreadable message in %s/$deadletterqueue: %s", queue, error)
-    keep_dead_letter(
-        DeadMessage(
-            queue=queue,
-            message_id=_message_id(message, queue),
-            body=_text(message),
-            # The extension does not fill `message.dead_letter_reason`; the broker puts both here.
-            reason=str(properties.get("DeadLetterReason") or "UNKNOWN"),
-            description=str(properties.get("DeadLetterErrorDescription") or ""),
-            submit=submit,
-            run_id=run_id,
-            check=check,
-        ),
-        bridge,
-    )
+    keep_dead_letter(letter, bridge)
 
 
 def _carry_out(command: CheckRun | CancelRun, bridge: Bridge) -> None:
@@ -156,18 +160,29 @@ def _message_id(message: func.ServiceBusMessage, queue: Queue) -> str:
     return message.message_id or f"{queue}:{message.sequence_number}"
 
 
-def _put_aside(queue: Queue, message: func.ServiceBusMessage, error: PoisonMessage, bridge: Bridge) -> None:
+def _put_aside(
+    queue: Queue, message: func.ServiceBusMessage, error: PoisonMessage, bridge: Bridge, *, body: str | None = None
+) -> None:
     log.warning("a message of %s cannot be read: %s", queue, error)
-    keep_dead_letter(
-        DeadMessage(
-            queue=queue,
-            message_id=_message_id(message, queue),
-            body=_text(message),
-            reason=POISON,
-            description=str(error),
-        ),
-        bridge,
+    letter = _dead_message(queue, message, reason=POISON, description=str(error))
+    keep_dead_letter(letter if body is None else replace(letter, body=body), bridge)
+
+
+def _dead_message(queue: Queue, message: func.ServiceBusMessage, *, reason: str, description: str) -> DeadMessage:
+    return DeadMessage(
+        queue=queue,
+        message_id=_message_id(message, queue),
+        body=_text(message),
+        reason=reason,
+        description=description,
+        door=_door(message),
     )
+
+
+def _door(message: func.ServiceBusMessage) -> str | None:
+    """The Event Grid subscription that delivered the message, as far as it says."""
+    door = (message.application_properties or {}).get(DOOR_PROPERTY)
+    return str(door)[:DOOR_LIMIT] if door else None
 
 
 def _text(message: func.ServiceBusMessage) -> str:

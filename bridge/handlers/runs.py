@@ -1,8 +1,9 @@
 """The REST routes for curl, Logic Apps and the command line."""
 
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import azure.functions as func
 from pydantic import AfterValidator, Field, ValidationError
@@ -10,11 +11,11 @@ from pydantic import AfterValidator, Field, ValidationError
 from bridge import __version__
 from bridge.domain.commands import Origin
 from bridge.domain.errors import ConfigurationError, RetryableError
-from bridge.domain.identity import is_run_id
+from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import inputs_schema
 from bridge.domain.statuses import BridgeStatus
 from bridge.handlers.answers import GetBridge, answered, as_json, problem, retry_seconds, traceparent
-from bridge.handlers.wire import KEY_PRINCIPAL, key_problem, run_result, violation_fields
+from bridge.handlers.wire import KEY_PRINCIPAL, key_problem, run_id_problem, run_result, violation_fields
 from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
@@ -23,6 +24,7 @@ from bridge.ports import RunFilter
 from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs, idempotency_key
 from bridge.services.cancel_run import request_cancel
 from bridge.services.find_runs import find_run, find_runs
+from bridge.services.rerun import RerunRefusal, RerunRequest, rerun_runs
 
 SOURCE = "http"
 #: Our own procedures in Snowflake say so. Only for the reader: it gives no rights.
@@ -31,7 +33,16 @@ SOURCES = frozenset({SOURCE, "procedure"})
 #: The key of the function may come in the query; the platform has looked at it and hands it on.
 KEY_PARAMETER = "code"
 #: HTTP status of a rejection, by the first violation's code.
-_REJECTION_STATUS = {"UNKNOWN_PIPELINE": 404, "NOT_ALLOWED": 403, "TOO_LARGE": 413, "IDEMPOTENCY_CONFLICT": 409}
+_REJECTION_STATUS = {
+    "UNKNOWN_PIPELINE": 404,
+    "UNKNOWN_RUN": 404,
+    "UNKNOWN_DEAD_LETTER": 404,
+    "NOT_ALLOWED": 403,
+    "TOO_LARGE": 413,
+    "IDEMPOTENCY_CONFLICT": 409,
+    "INPUTS_NOT_KEPT": 409,
+}
+Model = TypeVar("Model", bound=Shape)
 
 
 class CreateRunBody(Shape):
@@ -41,6 +52,12 @@ class CreateRunBody(Shape):
     inputs: dict[str, Any] | None = None
     idempotency_key: str | None = None
     dry_run: bool = False
+
+
+class RerunBody(Shape):
+    """`POST /api/v1/runs/{run_id}/rerun`; the body may be left out."""
+
+    idempotency_key: str | None = None
 
 
 class RunsQuery(Shape):
@@ -58,7 +75,7 @@ def create(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
     """Start one run: 202 with its id, or a problem that says what would be right."""
 
     def handle(correlation: str) -> func.HttpResponse:
-        body = _read_body(request)
+        body = read_body(request, CreateRunBody)
         wanted = _run_request(body, request, correlation)
         # Fixed before anything is sent, so that a caller without a key can send the same request again after a 503.
         key = idempotency_key(wanted)
@@ -76,12 +93,7 @@ def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespon
     """Runs from the ledger, newest first."""
 
     def handle(_: str) -> func.HttpResponse:
-        try:
-            query = RunsQuery.model_validate(
-                {name: value for name, value in request.params.items() if name != KEY_PARAMETER}
-            )
-        except ValidationError as error:
-            raise UnusableRequest(400, f"query: {complaints(error)}") from error
+        query = read_query(request, RunsQuery)
         wanted = RunFilter(
             status=query.status.upper() if query.status else None,
             pipeline=query.pipeline,
@@ -133,11 +145,29 @@ def cancel(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
     """Ask for a run to be cancelled: 202, and the run's row tells what became of it."""
 
     def handle(correlation: str) -> func.HttpResponse:
-        run_id = request.route_params["run_id"]
-        if not is_run_id(run_id):
-            raise UnusableRequest(404, f'"{run_id[:100]}" is no run id: they look like r-abcdefghijklmnopqrstuvwxyz')
+        run_id = _run_id(request)
         request_cancel(run_id, KEY_PRINCIPAL, get_bridge())
         return as_json({"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": correlation}, status=202)
+
+    return answered(request, handle)
+
+
+def rerun(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Start a run once more: 202 with the new run's id, or a problem that says why not."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        run_id = _run_id(request)
+        body = read_body(request, RerunBody) if request.get_body() else RerunBody()
+        # As for a new run: fixed before anything is sent.
+        key = _key(body.idempotency_key, request) or str(uuid.uuid4())
+        wanted = RerunRequest(run_id=run_id, idempotency_key=key, origin=_origin(request, correlation))
+        try:
+            (answer,) = rerun_runs([wanted], get_bridge())
+        except RetryableError as error:
+            return _not_taken(error, key, correlation)
+        if isinstance(answer, RerunRefusal):
+            return refusal([answer.violation], correlation, rerun_of=run_id)
+        return _answer(answer, correlation, rerun_of=run_id)
 
     return answered(request, handle)
 
@@ -161,52 +191,82 @@ def source(request: func.HttpRequest) -> str:
     return named if named in SOURCES else SOURCE
 
 
-def _read_body(request: func.HttpRequest) -> CreateRunBody:
+def read_body(request: func.HttpRequest, model: type[Model]) -> Model:
+    """Raises: UnusableRequest."""
     try:
         document = lossless.loads(unpack(request.get_body(), request.headers.get("content-encoding")))
-        return CreateRunBody.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as error:
         raise UnusableRequest(400, complaints(error)) from error
     except ValueError as error:
         raise UnusableRequest(400, f"the body is {error}") from error
 
 
-def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: str) -> RunRequest:
-    header = request.headers.get("idempotency-key")
-    if header and body.idempotency_key and header != body.idempotency_key:
-        raise UnusableRequest(400, "the header Idempotency-Key and the field idempotency_key differ: give one")
-    key = body.idempotency_key or header or None
-    bad_key = key_problem(key)
-    if bad_key is not None:
-        raise UnusableRequest(400, bad_key.message)
-    return RunRequest(
-        pipeline=body.pipeline,
-        inputs=body.inputs or {},
-        idempotency_key=key,
-        origin=Origin(
-            source=source(request),
-            principal=KEY_PRINCIPAL,
-            correlation_id=correlation,
-            traceparent=traceparent(request),
-        ),
+def read_query(request: func.HttpRequest, model: type[Model]) -> Model:
+    """Raises: UnusableRequest."""
+    try:
+        return model.model_validate({name: value for name, value in request.params.items() if name != KEY_PARAMETER})
+    except ValidationError as error:
+        raise UnusableRequest(400, f"query: {complaints(error)}") from error
+
+
+def refusal(violations: Sequence[Violation], correlation: str, **members: Any) -> func.HttpResponse:
+    """The problem that a rejection is; `members` say what it is about."""
+    first = violations[0]
+    return problem(
+        _REJECTION_STATUS.get(str(first.code), 422),
+        "Rejected",
+        "; ".join(violation.message for violation in violations),
+        code=str(first.code),
+        errors=[violation_fields(violation) for violation in violations],
+        correlation_id=correlation,
+        **members,
     )
 
 
-def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool) -> func.HttpResponse:
+def _run_id(request: func.HttpRequest) -> str:
+    run_id = str(request.route_params["run_id"])
+    bad = run_id_problem(run_id)
+    if bad is not None:
+        raise UnusableRequest(404, bad.message)
+    return run_id
+
+
+def _key(in_body: str | None, request: func.HttpRequest) -> str | None:
+    header = request.headers.get("idempotency-key")
+    if header and in_body and header != in_body:
+        raise UnusableRequest(400, "the header Idempotency-Key and the field idempotency_key differ: give one")
+    key = in_body or header or None
+    bad_key = key_problem(key)
+    if bad_key is not None:
+        raise UnusableRequest(400, bad_key.message)
+    return key
+
+
+def _origin(request: func.HttpRequest, correlation: str) -> Origin:
+    return Origin(
+        source=source(request),
+        principal=KEY_PRINCIPAL,
+        correlation_id=correlation,
+        traceparent=traceparent(request),
+    )
+
+
+def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: str) -> RunRequest:
+    return RunRequest(
+        pipeline=body.pipeline,
+        inputs=body.inputs or {},
+        idempotency_key=_key(body.idempotency_key, request),
+        origin=_origin(request, correlation),
+    )
+
+
+def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool = False, **members: Any) -> func.HttpResponse:
     if answer.status == BridgeStatus.REJECTED:
-        first = answer.violations[0]
-        return problem(
-            _REJECTION_STATUS.get(str(first.code), 422),
-            "Rejected",
-            "; ".join(violation.message for violation in answer.violations),
-            code=str(first.code),
-            errors=[violation_fields(violation) for violation in answer.violations],
-            run_id=answer.run_id,
-            correlation_id=correlation,
-        )
+        return refusal(answer.violations, correlation, run_id=answer.run_id, **members)
     if dry_run and answer.command is not None:
         return as_json({"dry_run": True, "would_submit": write_submit(answer.command)})
-    result: Mapping[str, Any] = {**run_result(answer), "idempotency_key": answer.idempotency_key}
+    result: Mapping[str, Any] = {**run_result(answer), "idempotency_key": answer.idempotency_key, **members}
     return as_json(result, status=202, headers={"Location": f"/api/v1/runs/{answer.run_id}"})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import azure.functions as func
 
 from bridge.domain.commands import Origin
+from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import Violation
 from bridge.handlers.answers import answered, traceparent
 from bridge.payloads import external_function
@@ -100,6 +101,15 @@ def errors_of(*violations: Violation) -> dict[str, Any]:
 
 def violation_fields(violation: Violation) -> dict[str, Any]:
     return {"code": str(violation.code), "message": violation.message, "field": violation.field}
+
+
+def run_id_problem(run_id: Any) -> Violation | None:
+    """A run id has the form of ours; whether there is such a run is another question."""
+    if isinstance(run_id, str) and is_run_id(run_id):
+        return None
+    given = f'"{run_id[:100]}"' if isinstance(run_id, str) else "this"
+    message = f"{given} is no run id: they look like r-abcdefghijklmnopqrstuvwxyz"
+    return Violation(code="BAD_RUN_ID", message=message, field="run_id")
 
 
 def key_problem(key: Any, field: str = "idempotency_key") -> Violation | None:

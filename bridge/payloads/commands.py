@@ -121,6 +121,7 @@ class CancelRunBody(Shape):
     requested_at: Moment
     principal: ShortText
     reason: ShortText = "asked by the user"
+    origin: ShortText = ""
     try_: int = Field(default=0, ge=0, alias="try")
 
     def to_command(self) -> CancelRun:
@@ -203,7 +204,7 @@ def write_check(command: CheckRun) -> dict[str, Any]:
 
 
 def write_cancel(command: CancelRun) -> dict[str, Any]:
-    return {
+    fields = {
         "schema_version": 1,
         "op": "cancel",
         "run_id": command.run_id,
@@ -213,6 +214,8 @@ def write_cancel(command: CancelRun) -> dict[str, Any]:
         "reason": command.reason,
         "try": command.try_,
     }
+    # Only where there is one: an instance of the version before this field refuses what it does not know.
+    return {**fields, "origin": command.origin} if command.origin else fields
 
 
 def timestamp(value: datetime | None) -> str | None:

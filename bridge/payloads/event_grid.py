@@ -1,13 +1,15 @@
 """Events as Event Grid delivers them: its own schema or CloudEvents 1.0, one object or an array."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bridge.domain.aml_events import WORKSPACE_DOOR
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.identity import short_hash
 from bridge.domain.records import AmlEvent
-from bridge.payloads import lossless
+from bridge.payloads import lossless, snowflake_notifications
 from bridge.payloads.shape import in_utc
 
 #: An id is repeated in the ids of messages; one that is longer is replaced by its hash.
@@ -17,29 +19,50 @@ _EVENT_GRID = {"id": "id", "type": "eventType", "subject": "subject", "time": "e
 _CLOUD_EVENTS = {"id": "id", "type": "type", "subject": "subject", "time": "time", "topic": "source"}
 
 
-def read_events(text: str | bytes, door: str) -> list[AmlEvent]:
-    """The events of one message. Raises: PoisonMessage."""
+@dataclass(frozen=True, kw_only=True)
+class UnreadableEvent:
+    """One of several events that came together; the others are not to blame."""
+
+    text: str
+    reason: str
+
+
+def read_each(text: str | bytes, door: str) -> list[AmlEvent | UnreadableEvent]:
+    """The events of one message, one by one. Raises: PoisonMessage when it is no JSON."""
     try:
         document = lossless.loads(text)
     except ValueError as error:
         raise PoisonMessage(str(error)) from error
-    items = document if isinstance(document, list) else [document]
-    return [_event(item, door) for item in items]
+    return [_each(item, door) for item in (document if isinstance(document, list) else [document])]
 
 
-def _event(item: Any, door: str) -> AmlEvent:
+def read_events(text: str | bytes, door: str) -> list[AmlEvent]:
+    """The events of one message, all or none. Raises: PoisonMessage."""
+    events = []
+    for found in read_each(text, door):
+        if isinstance(found, UnreadableEvent):
+            raise PoisonMessage(found.reason)
+        events.append(found)
+    return events
+
+
+def _each(item: Any, door: str) -> AmlEvent | UnreadableEvent:
     if not isinstance(item, Mapping):
-        raise PoisonMessage("an event is a JSON object")
+        return UnreadableEvent(text=lossless.dumps(item), reason="an event is a JSON object")
     names = _CLOUD_EVENTS if "specversion" in item else _EVENT_GRID
     kind = item.get(names["type"])
     if not isinstance(kind, str) or not kind:
-        raise PoisonMessage(f'an event names its type in "{names["type"]}"')
+        return UnreadableEvent(text=lossless.dumps(item), reason=f'an event names its type in "{names["type"]}"')
+    data = item.get("data")
+    # The workspace's own topic carries Azure ML's events only.
+    if kind.lower() == snowflake_notifications.EVENT_TYPE and door != WORKSPACE_DOOR:
+        kind, data = snowflake_notifications.unwrapped(data) or (kind, data)
     return AmlEvent(
         id=_id(item, names["id"]),
         event_type=kind,
         subject=str(item.get(names["subject"]) or ""),
         event_time=_time(item.get(names["time"])),
-        data=_data(item.get("data")),
+        data=_data(data),
         topic=str(item.get(names["topic"]) or ""),
         door=door,
     )
@@ -48,7 +71,8 @@ def _event(item: Any, door: str) -> AmlEvent:
 def _id(item: Mapping[str, Any], name: str) -> str:
     """The event's id; without a usable one, a hash of the event, so that its repetitions are still told."""
     given = item.get(name)
-    return given if isinstance(given, str) and 0 < len(given) <= ID_LIMIT else short_hash([lossless.dumps(item)])
+    is_usable = isinstance(given, str) and 0 < len(given) <= ID_LIMIT and given.isprintable()
+    return str(given) if is_usable else short_hash([lossless.dumps(item)])
 
 
 def _time(value: Any) -> datetime | None:

@@ -1,14 +1,16 @@
 """Cancels a run's job, also when the cancel overtook the submit."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from bridge.domain import events, statuses, tags
+from bridge.domain import events, statuses
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
-from bridge.domain.jobs import Job
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
+from bridge.services.find_job import find_job
 from bridge.services.report import report
 
 #: How long a cancel waits for its submit, which may itself be waiting in back-off.
@@ -25,32 +27,49 @@ def cancel_run(command: CancelRun, bridge: Bridge) -> None:
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
     try:
-        workspace, job = _find(command, bridge)
-        if job is None:
+        found = find_job(command.run_id, bridge, workspace=command.workspace)
+        if found is None:
             _wait_for_job(command, bridge)
-        elif statuses.is_terminal(job.status):
-            _nothing_to_cancel(command, f"the run had ended: {job.status}", bridge)
+        elif statuses.is_terminal(found[1].status):
+            _nothing_to_cancel(command, f"the run had ended: {found[1].status}", bridge)
         else:
-            _cancel(command, workspace, bridge)
+            _cancel(command, found[0], bridge)
     except RetryableError as error:
         _again(command, error.retry_after, bridge)
     except PermanentError:  # AML may not be asked now; a later try may be allowed to
         _again(command, None, bridge)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CancelRequest:
+    """One run that a caller wants to be cancelled."""
+
+    run_id: str
+    #: Of a request that may come again, see `CancelRun.origin`.
+    origin: str = ""
+
+
+def request_cancels(requests: Sequence[CancelRequest], principal: str, bridge: Bridge) -> None:
+    """Have the runs cancelled, whether their jobs exist already or not yet; a run that is named twice, once.
+
+    Raises: RetryableError when the queue could not take them.
+    """
+    now = bridge.clock.now()
+    origins: dict[str, str] = {}
+    for request in requests:
+        origins.setdefault(request.run_id, request.origin)
+    commands = [
+        CancelRun(run_id=run_id, workspace=None, requested_at=now, principal=principal, origin=origin)
+        for run_id, origin in origins.items()
+    ]
+    if commands:
+        messages = [Message(message_id=command.message_id, body=command) for command in commands]
+        bridge.sender.send(Queue.RUN_CONTROL, messages)
+
+
 def request_cancel(run_id: str, principal: str, bridge: Bridge) -> None:
-    """Have the run cancelled, whether its job exists already or not yet."""
-    command = CancelRun(run_id=run_id, workspace=None, requested_at=bridge.clock.now(), principal=principal)
-    bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=command.message_id, body=command)])
-
-
-def _find(command: CancelRun, bridge: Bridge) -> tuple[str, Job | None]:
-    """The run's job of this bridge, and where it is."""
-    for workspace in [command.workspace] if command.workspace else sorted(bridge.workspaces):
-        job = bridge.jobs.get(workspace, command.run_id)
-        if job is not None and job.tags.get(tags.BRIDGE) == bridge.name:
-            return workspace, job
-    return "", None
+    """Have one run cancelled."""
+    request_cancels([CancelRequest(run_id=run_id)], principal, bridge)
 
 
 def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
@@ -65,7 +84,7 @@ def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
     payload = {"principal": command.principal, "reason": command.reason}
     fact = events.job_fact(command.run_id, JobStatus.CANCEL_REQUESTED, now, workspace=workspace, payload=payload)
     report([fact], bridge)
-    check = CheckRun(run_id=command.run_id, workspace=workspace, origin=f"c.{command.requested_at:%Y%m%dT%H%M%S}")
+    check = CheckRun(run_id=command.run_id, workspace=workspace, origin=f"c.{command.key}")
     check_chain.one_shot(check, bridge, due=now + LOOK_AFTER)
 
 
@@ -102,5 +121,5 @@ def _again(command: CancelRun, retry_after: timedelta | None, bridge: Bridge) ->
 
 def _nothing_to_cancel(command: CancelRun, why: str, bridge: Bridge) -> None:
     payload = {"principal": command.principal, "reason": command.reason, "message": why}
-    distinct = command.requested_at.isoformat()
+    distinct = command.origin or command.requested_at.isoformat()
     report([events.note(command.run_id, Note.CANCEL_IGNORED, bridge.clock.now(), distinct, payload)], bridge)

@@ -12,6 +12,7 @@ from bridge.domain.jobs import Job, JobDetails
 from bridge.domain.statuses import BridgeStatus, JobStatus
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
+from bridge.services.find_job import is_ours
 from bridge.services.report import report
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def check_run(check: CheckRun, bridge: Bridge) -> None:
         job = bridge.jobs.get(check.workspace, check.run_id)
         if job is None:
             _missing(check, bridge)
-        elif job.tags.get(tags.BRIDGE) == bridge.name:
+        elif is_ours(job, bridge):
             _found(check, job, bridge)
         # else: another bridge's job, of whose runs we keep no account
     except RetryableError as error:

@@ -9,6 +9,7 @@ from bridge.domain.errors import PermanentError, RetryableError
 from bridge.domain.identity import is_run_id
 from bridge.domain.jobs import Job, JobDetails
 from bridge.ports import Bridge, RunFilter
+from bridge.services.find_job import find_job
 
 
 def find_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
@@ -31,13 +32,13 @@ def find_runs(wanted: RunFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:
 
 
 def _live(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
-    for workspace in sorted(bridge.workspaces):
-        job = bridge.jobs.get(workspace, run_id)
-        if job is not None and job.tags.get(tags.BRIDGE) == bridge.name:
-            started = statuses.is_terminal(job.status) or job.status == statuses.JobStatus.RUNNING
-            details = bridge.jobs.details(workspace, run_id) if started else JobDetails()
-            return _shown(job, details, workspace)
-    return None
+    found = find_job(run_id, bridge)
+    if found is None:
+        return None
+    workspace, job = found
+    started = statuses.is_terminal(job.status) or job.status == statuses.JobStatus.RUNNING
+    details = bridge.jobs.details(workspace, run_id) if started else JobDetails()
+    return _shown(job, details, workspace)
 
 
 def _shown(job: Job, details: JobDetails, workspace: str) -> Mapping[str, Any]:

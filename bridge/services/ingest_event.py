@@ -1,4 +1,4 @@
-"""Takes what Event Grid delivers: AML's events move a run forward, but only a check ends it."""
+"""Takes what Event Grid delivers: AML's events move a run forward, but only a check ends it; requests become runs."""
 
 import logging
 from dataclasses import replace
@@ -10,6 +10,7 @@ from bridge.domain.records import AmlEvent, Records
 from bridge.ports import Bridge
 from bridge.services import check_chain
 from bridge.services.report import send_records
+from bridge.services.request_by_event import request_run
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,11 @@ def ingest_event(event: AmlEvent, bridge: Bridge) -> None:
 
     Raises: RetryableError when the queues fail, so that the broker delivers again.
     """
-    if not event.event_type.lower().startswith(aml_events.PREFIX):
+    kind = event.event_type.lower()
+    if kind == aml_events.RUN_REQUEST:
+        request_run(event, bridge)
+        return
+    if not kind.startswith(aml_events.PREFIX):
         _keep_other(event, bridge)
         return
     if event.door != aml_events.WORKSPACE_DOOR or event.topic.lower() not in bridge.workspace_ids:
@@ -30,7 +35,7 @@ def ingest_event(event: AmlEvent, bridge: Bridge) -> None:
         # Azure spells ids in any case; the workspace is known by the name that the settings give it.
         workspace = next(name for name in bridge.workspaces if name.lower() == hint.workspace.lower())
         _follow(event, replace(hint, workspace=workspace), bridge)
-    elif event.event_type.lower() in aml_events.KEPT or bridge.record_all_events:
+    elif kind in aml_events.KEPT or bridge.record_all_events:
         send_records(Records(aml_events=(event,)), bridge)
 
 

@@ -20,6 +20,8 @@ class DeadMessage:
     body: str
     reason: str
     description: str
+    #: Of an inbound event: the subscription that delivered it.
+    door: str | None = None
     #: What was to be submitted, when it can be read: a command, or a request that was posted straight to the queue.
     submit: SubmitRun | RunRequest | None = None
     #: Of another message.
@@ -41,6 +43,7 @@ def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
         reason=dead.reason or "UNKNOWN",
         description=dead.description,
         run_id=check.run_id if check else dead.run_id,
+        door=dead.door,
         at=bridge.clock.now(),
     )
     send_records(Records(dead_letters=(letter,)), bridge)

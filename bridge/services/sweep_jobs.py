@@ -9,6 +9,7 @@ from bridge.domain.commands import CheckRun
 from bridge.domain.identity import is_run_id
 from bridge.domain.jobs import Job
 from bridge.ports import Bridge, Message, Queue
+from bridge.services.find_job import is_ours
 
 log = logging.getLogger(__name__)
 #: AML answers 25 reads a second to the whole subscription: a sweep takes a small part of that.
@@ -32,7 +33,7 @@ def sweep_jobs(bridge: Bridge) -> SweepResult:
     for workspace in sorted(bridge.workspaces):
         since = bridge.clock.now() - timedelta(days=bridge.sweep_days)
         found = bridge.jobs.tagged(workspace, tags.BRIDGE, since=since, pages=PAGES_PER_WORKSPACE)
-        jobs = [job for job in found if is_run_id(job.name) and job.tags.get(tags.BRIDGE) == bridge.name]
+        jobs = [job for job in found if is_run_id(job.name) and is_ours(job, bridge)]
         seen += len(jobs)
         sent += _check_unended(workspace, jobs, bridge)
     log.info("sweep saw %d jobs and asked for %d checks", seen, sent)

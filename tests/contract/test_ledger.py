@@ -18,10 +18,10 @@ from bridge.domain import events
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import RefusedData, RetryableError
 from bridge.domain.events import RunEvent
-from bridge.domain.records import AmlEvent, Records, dead_letter
+from bridge.domain.records import AmlEvent, DeadLetter, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.local.stack import Stack
-from bridge.ports import Ledger, RunFilter
+from bridge.ports import DeadLetterFilter, Ledger, RunFilter
 from bridge.settings import Settings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -315,3 +315,154 @@ class TestOutages:
         statements = emulators.call("snowflake", "GET", "/statements")
         inserts = {key: count for key, count in statements["counts"].items() if key.startswith("INSERT")}
         assert sum(inserts.values()) == 1, statements["counts"]
+
+
+# several runs at once, batches, dead letters
+
+
+def test_runs_are_read_by_their_ids(ledger: Ledger) -> None:
+    known = [new_run() for _ in range(3)]
+    ledger.write(Records(run_events=tuple(accepted(run_id, inputs={"of": run_id}) for run_id in known)))
+
+    found = ledger.runs_by_id([known[0], known[2], new_run(), known[0]])
+
+    assert set(found) == {known[0], known[2]}
+    assert found[known[0]]["inputs"] == {"of": known[0]}
+    assert ledger.runs_by_id([]) == {}
+
+
+def in_batch(
+    run_id: str, batch_id: str, row: int, status: BridgeStatus = BridgeStatus.ACCEPTED, **more: Any
+) -> RunEvent:
+    """What a batch of three rows said of one of them."""
+    columns = {"pipeline": "train", "query_batch_id": batch_id, "row_number": row, "batch_rows": 3}
+    return events.bridge_fact(run_id, status, 1, **{"at": NOW, **columns, **more})
+
+
+def test_the_rows_of_a_batch_have_the_state_of_their_runs(ledger: Ledger) -> None:
+    batch_id = uuid.uuid4().hex
+    bad, twice, done = sorted(new_run() for _ in range(3))
+    at = NOW + timedelta(seconds=9)
+    ledger.write(
+        Records(
+            run_events=(
+                in_batch(twice, batch_id, 2),
+                in_batch(done, batch_id, 0),
+                in_batch(done, batch_id, 0, at=at),  # the batch was sent again
+                in_batch(twice, batch_id, 1),
+                in_batch(bad, uuid.uuid4().hex, 0),
+                events.bridge_fact(bad, BridgeStatus.ACCEPTED, 1, NOW, query_batch_id=batch_id),  # of no row
+                events.job_fact(done, JobStatus.COMPLETED, NOW, outputs={"m": 1}, query_batch_id=batch_id),
+            )
+        )
+    )
+
+    rows = ledger.batch(batch_id)
+
+    assert [(row["row_number"], row["run_id"], row["status"]) for row in rows] == [
+        (0, done, "COMPLETED"),
+        (1, twice, "ACCEPTED"),
+        (2, twice, "ACCEPTED"),
+    ]
+    assert [row["batch_rows"] for row in rows] == [3, 3, 3]
+    assert rows[0]["outputs"] == {"m": 1}
+    assert datetime.fromisoformat(rows[0]["requested_at"]) == NOW
+    assert ledger.batch(uuid.uuid4().hex) == []
+
+
+def test_a_run_of_an_earlier_batch_is_also_in_the_later_one(ledger: Ledger) -> None:
+    run_id, earlier, later = new_run(), f"a-{uuid.uuid4().hex}", f"b-{uuid.uuid4().hex}"
+    ledger.write(Records(run_events=(in_batch(run_id, earlier, 0), in_batch(run_id, later, 2))))
+    done = {"query_batch_id": earlier, "row_number": 0, "batch_rows": 3}
+    ledger.write(Records(run_events=(events.job_fact(run_id, JobStatus.RUNNING, NOW, **done),)))
+
+    (row,) = ledger.batch(later)
+
+    assert (row["run_id"], row["row_number"], row["batch_rows"], row["status"]) == (run_id, 2, 3, "RUNNING")
+
+
+def test_a_rejected_row_of_a_batch_keeps_its_own_answer(ledger: Ledger) -> None:
+    batch_id, run_id = uuid.uuid4().hex, new_run()
+    problem = {"error_code": "IDEMPOTENCY_CONFLICT", "error_message": "another row"}
+    ledger.write(
+        Records(
+            run_events=(
+                in_batch(run_id, batch_id, 0, fingerprint="b", at=NOW + timedelta(seconds=1)),
+                in_batch(run_id, batch_id, 0, fingerprint="c"),  # pipelines.yaml changed before the batch came again
+                in_batch(run_id, batch_id, 0, fingerprint="a", at=NOW + timedelta(seconds=2)),
+                in_batch(
+                    run_id, batch_id, 0, BridgeStatus.REJECTED, error_code="UNKNOWN_PIPELINE"
+                ),  # before the change
+                in_batch(run_id, batch_id, 1, BridgeStatus.REJECTED, **problem),
+                events.bridge_fact(run_id, BridgeStatus.FAILED, 1, NOW, query_batch_id=batch_id, row_number=2),
+            )
+        )
+    )
+
+    first, second = ledger.batch(batch_id)
+
+    names = ("status", "request_status", "request_fingerprint", "request_error_code", "request_error_message")
+    assert [first[name] for name in names] == ["FAILED", "ACCEPTED", "c", None, None]
+    assert [second[name] for name in names] == ["FAILED", "REJECTED", None, "IDEMPOTENCY_CONFLICT", "another row"]
+
+
+def letter(queue: str, body: str = "{", after: int = 0, **change: Any) -> DeadLetter:
+    at = NOW + timedelta(seconds=after)
+    made = dead_letter(
+        queue=queue, message_id=uuid.uuid4().hex, body=body, reason="POISON", description="d", run_id=None, at=at
+    )
+    return replace(made, **change)
+
+
+def test_dead_letters_are_read_by_their_ids_and_repeats_once(ledger: Ledger) -> None:
+    body = 'not "JSON" é 漢\n' * 1000
+    first, second = letter("run-commands", body, run_id=new_run(), door="custom"), letter("run-control")
+    ledger.write(Records(dead_letters=(first, second)))
+    ledger.write(Records(dead_letters=(first,)))
+
+    found = ledger.dead_letters_by_id([first.dead_letter_id, "unknown", first.dead_letter_id])
+
+    (row,) = found.values()
+    assert found.keys() == {first.dead_letter_id}
+    assert (row["queue"], row["body"], row["body_sha256"]) == ("run-commands", body, first.body_sha256)
+    assert (row["message_id"], row["run_id"], row["door"]) == (first.message_id, first.run_id, "custom")
+    assert ledger.dead_letters_by_id([]) == {}
+
+
+def test_dead_letters_are_listed_newest_first(ledger: Ledger) -> None:
+    queue, run_id = uuid.uuid4().hex, new_run()
+    old, new, newest = letter(queue), letter(queue, after=5, run_id=run_id), letter(queue, "x" * 3000, after=9)
+    ledger.write(Records(dead_letters=(new, newest, old, new, letter("another"))))
+
+    def found(**wanted: Any) -> list[str]:
+        return [row["dead_letter_id"] for row in ledger.dead_letters(DeadLetterFilter(**wanted))]
+
+    ids = [each.dead_letter_id for each in (newest, new, old)]
+    assert found(queue=queue) == ids
+    assert found(run_id=run_id) == [new.dead_letter_id]
+    assert found(queue=queue, since=NOW + timedelta(seconds=5)) == ids[:2]
+    assert found(queue=queue, limit=2) == ids[:2]
+    assert found(queue=queue, limit=2, offset=1) == ids[1:]
+
+
+def test_a_list_shows_the_beginning_of_a_long_body(ledger: Ledger) -> None:
+    queue = uuid.uuid4().hex
+    ledger.write(Records(dead_letters=(letter(queue, "é" * 3000),)))
+
+    (row,) = ledger.dead_letters(DeadLetterFilter(queue=queue))
+
+    assert (row["body"], row["body_characters"]) == ("é" * 2000, 3000)
+
+
+def test_what_is_read_for_many_takes_few_statements(settings: Settings, emulators: Stack) -> None:
+    real = SnowflakeLedger(settings.snowflake.connection_arguments())
+    batch_id, runs = uuid.uuid4().hex, [new_run() for _ in range(500)]
+    real.write(Records(run_events=tuple(in_batch(run_id, batch_id, i) for i, run_id in enumerate(runs))))
+    before = emulators.call("snowflake", "GET", "/statements")["total"]
+
+    found, rows = real.runs_by_id(runs), real.batch(batch_id)
+
+    after = emulators.call("snowflake", "GET", "/statements")["total"]
+    real.close()
+    assert len(found) == len(rows) == 500
+    assert after - before == 1 + 2  # a batch is asked for its rows, and then for their runs

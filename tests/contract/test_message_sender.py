@@ -11,10 +11,10 @@ import pytest
 from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.domain.commands import CheckRun, Origin, SubmitRun
-from bridge.domain.errors import RetryableError, Throttled
+from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, Throttled
 from bridge.local.stack import Stack
 from bridge.payloads import bodies, commands
-from bridge.ports import Message, MessageSender, Queue
+from bridge.ports import Message, MessageSender, OutgoingMessage, Queue
 from bridge.settings import Settings
 
 #: What is in a queue: (message id, body text, due).
@@ -131,6 +131,85 @@ def test_many_threads_may_send_at_once(sender: tuple[MessageSender, Content]) ->
     assert len(content(Queue.RUN_CONTROL)) == 80
 
 
+#: A queue by its name at the broker.
+FOREIGN = "run-commands"
+#: What was posted to it: (message id, text, content type).
+Posted = Callable[[str], list[tuple[str, str, str]]]
+
+
+@pytest.fixture(params=["memory", "azure-servicebus"])
+def poster(request: pytest.FixtureRequest) -> Iterator[tuple[MessageSender, Posted]]:
+    """A sender, and the queue RUN_COMMANDS as a foreign one."""
+    if request.param == "memory":
+        queues = MemoryQueues()
+        queues.known = frozenset({FOREIGN})
+        yield queues, lambda name: [(m.message_id, m.text, m.content_type) for m in queues.posted.get(name, [])]
+        return
+    stack: Stack = request.getfixturevalue("emulators")
+    stack.call("service_bus", "POST", "/reset", {})
+    settings: Settings = request.getfixturevalue("settings")
+    real = queues_of(settings)
+    yield real, lambda name: posted(settings, name)
+    real.close()
+
+
+def posted(settings: Settings, queue: str) -> list[tuple[str, str, str]]:
+    """As another program would read them."""
+    from azure.servicebus import ServiceBusClient
+
+    with (
+        ServiceBusClient.from_connection_string(settings.service_bus.reveal()) as client,
+        client.get_queue_receiver(queue) as receiver,
+    ):
+        found = receiver.peek_messages(100)
+        return [(str(each.message_id), b"".join(each.body).decode(), str(each.content_type)) for each in found]
+
+
+def test_messages_are_posted_to_any_queue_as_they_are(poster: tuple[MessageSender, Posted]) -> None:
+    queues, content = poster
+    messages = [
+        OutgoingMessage(message_id="m1", text='{"n": 1, "é": "漢"}'),
+        OutgoingMessage(message_id="m2", text="hello", content_type="text/plain; charset=utf-8"),
+    ]
+
+    queues.post(FOREIGN, messages)
+
+    assert content(FOREIGN) == [
+        ("m1", '{"n": 1, "é": "漢"}', "application/json"),
+        ("m2", "hello", "text/plain; charset=utf-8"),
+    ]
+
+
+def test_many_large_messages_are_posted_in_order(poster: tuple[MessageSender, Posted]) -> None:
+    queues, content = poster
+    messages = [OutgoingMessage(message_id=f"m{i}", text=f"{i}:" + "x" * 50_000) for i in range(30)]
+
+    queues.post(FOREIGN, messages)
+
+    assert [found[0] for found in content(FOREIGN)] == [message.message_id for message in messages]
+
+
+def test_a_foreign_queue_that_does_not_exist_is_not_waited_for(poster: tuple[MessageSender, Posted]) -> None:
+    queues, content = poster
+
+    with pytest.raises(PermanentError, match="no queue no-such-queue") as caught:
+        queues.post("no-such-queue", [OutgoingMessage(message_id="m1", text="1")])
+    queues.post(FOREIGN, [OutgoingMessage(message_id="m2", text="2")])
+
+    assert caught.value.code == "UNKNOWN_QUEUE"
+    assert len(content(FOREIGN)) == 1
+
+
+def test_a_message_that_is_too_large_for_the_broker_is_refused(poster: tuple[MessageSender, Posted]) -> None:
+    queues, content = poster
+
+    with pytest.raises(PermanentError) as caught:
+        queues.post(FOREIGN, [OutgoingMessage(message_id="m1", text="x" * 300_000)])
+
+    assert caught.value.code == "TOO_LARGE"
+    assert not content(FOREIGN)
+
+
 class TestOutages:
     """Only the real one can be away."""
 
@@ -154,6 +233,29 @@ class TestOutages:
 
         real.send(Queue.RUN_CONTROL, [message(check())])
         assert len(peeked(emulators, Queue.RUN_CONTROL)) == 2
+
+    def test_posting_while_the_broker_is_away_is_an_error_at_once(
+        self, real: ServiceBusQueues, emulators: Stack
+    ) -> None:
+        emulators.outage("service_bus", down=True)
+        try:
+            with pytest.raises(RetryableError):
+                real.post("run-commands", [OutgoingMessage(message_id="m1", text="1")])
+        finally:
+            emulators.outage("service_bus", down=False)
+
+    def test_a_namespace_that_refuses_the_app_is_told_at_once_by_a_foreign_queue(self, settings: Settings) -> None:
+        queues = ServiceBusQueues(
+            connection_string=settings.service_bus.reveal().replace("AccessKey=S", "AccessKey=X"),
+            namespace="",
+            credential=lambda: None,  # type: ignore[arg-type, return-value]
+            names=settings.queues,
+        )
+        try:
+            with pytest.raises(AccessDenied, match="Azure Service Bus Data Sender"):
+                queues.post("run-commands", [OutgoingMessage(message_id="m1", text="1")])
+        finally:
+            queues.close()
 
     def test_a_busy_broker_is_asked_again_and_then_believed(self, real: ServiceBusQueues, emulators: Stack) -> None:
         fault = emulators.plan_fault("service_bus", "server_busy", times=20, match={"operation": "send"})

@@ -27,14 +27,16 @@ def http(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
     run_id: str | None = None,
+    dead_letter_id: str | None = None,
 ) -> func.HttpRequest:
     """A request; a mapping as body is sent as JSON."""
+    route = {"run_id": run_id, "dead_letter_id": dead_letter_id}
     return func.HttpRequest(
         method=method,
         url="http://localhost/api/v1",
         headers=dict(headers or {}),
         params=dict(params or {}),
-        route_params={} if run_id is None else {"run_id": run_id},
+        route_params={name: value for name, value in route.items() if value is not None},
         body=as_bytes(body),
     )
 

@@ -34,10 +34,11 @@ PIPELINES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
 HEAVY = ("azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests")
 FUNCTIONS = {
-    "cancel_run", "control", "create_run", "dead_commands", "dead_control", "dead_events", "execute", "health",
-    "ingest",
-    "ingest_workspace_event", "list_pipelines", "list_runs", "record", "show_run", "snowflake_ping",
-    "snowflake_submit_run", "sweep",
+    "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",
+    "dead_events", "execute", "health", "ingest", "ingest_workspace_event", "list_dead_letters", "list_pipelines",
+    "list_runs", "record", "replay_dead_letter", "rerun", "show_run", "snowflake_cancel_run", "snowflake_ping",
+    "snowflake_publish_event", "snowflake_replay", "snowflake_rerun", "snowflake_run_and_wait",
+    "snowflake_send_message", "snowflake_submit_run", "sweep",
 }  # fmt: skip
 
 

@@ -248,3 +248,27 @@ def test_a_job_of_another_bridge_is_none_of_ours(
 
     assert not reported(queues)
     assert not queues.sent[Queue.RUN_CONTROL]
+
+
+@pytest.mark.parametrize(("try_", "comes_again"), [(1, True), (2, False), (500, False)])
+def test_a_one_shot_check_gives_up_after_its_tries(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, try_: int, *, comes_again: bool
+) -> None:
+    """Whoever asked for it was only curious: the run's own chain goes on."""
+    jobs.failures.append(("get", ServiceUnavailable()))
+
+    check_run(CheckRun(run_id="r-" + "a" * 26, workspace="ws1", origin="e.1", try_=try_), bridge)
+
+    assert [message.body.try_ for message in queues.sent[Queue.RUN_CONTROL]] == ([try_ + 1] if comes_again else [])
+
+
+def test_a_check_that_settles_a_dead_submit_does_not_give_up(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    jobs.failures.append(("get", ServiceUnavailable()))
+
+    check_run(
+        CheckRun(run_id="r-" + "a" * 26, workspace="ws1", origin="d.1", try_=500, if_missing_fail="no job"), bridge
+    )
+
+    assert next_check(queues).try_ == 501

@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -17,7 +18,7 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.errors import ConfigurationError, ServiceUnavailable
-from bridge.domain.records import Records
+from bridge.domain.records import Records, dead_letter
 from bridge.payloads import bodies
 from bridge.ports import Bridge, Queue
 from tests.unit.invocations import batch, document, http, message, problem, sample
@@ -27,11 +28,22 @@ ROOT = Path(__file__).parents[2]
 #: function -> route, method, authorization level.
 HTTP = {
     "snowflake_submit_run": ("v1/snowflake/submit_run", "POST", "FUNCTION"),
+    "snowflake_cancel_run": ("v1/snowflake/cancel_run", "POST", "FUNCTION"),
+    "snowflake_rerun": ("v1/snowflake/rerun", "POST", "FUNCTION"),
+    "snowflake_replay": ("v1/snowflake/replay", "POST", "FUNCTION"),
+    "snowflake_run_and_wait": ("v1/snowflake/run_and_wait", "POST,GET", "FUNCTION"),
+    "snowflake_publish_event": ("v1/snowflake/publish_event", "POST", "FUNCTION"),
+    "snowflake_send_message": ("v1/snowflake/send_message", "POST", "FUNCTION"),
     "snowflake_ping": ("v1/snowflake/ping", "POST", "FUNCTION"),
     "create_run": ("v1/runs", "POST", "FUNCTION"),
     "list_runs": ("v1/runs", "GET", "FUNCTION"),
     "show_run": ("v1/runs/{run_id}", "GET", "FUNCTION"),
     "cancel_run": ("v1/runs/{run_id}/cancel", "POST", "FUNCTION"),
+    "rerun": ("v1/runs/{run_id}/rerun", "POST", "FUNCTION"),
+    "list_dead_letters": ("v1/dead-letters", "GET", "FUNCTION"),
+    "replay_dead_letter": ("v1/dead-letters/{dead_letter_id}/replay", "POST", "FUNCTION"),
+    "create_event": ("v1/events", "POST", "FUNCTION"),
+    "create_message": ("v1/messages", "POST", "FUNCTION"),
     "list_pipelines": ("v1/pipelines", "GET", "FUNCTION"),
     "health": ("v1/health", "GET", "ANONYMOUS"),
 }
@@ -99,14 +111,14 @@ def test_these_are_all_functions() -> None:
 
 @pytest.mark.parametrize("name", HTTP)
 def test_an_http_function_is_bound_to_its_route(name: str) -> None:
-    route, method, level = HTTP[name]
+    route, methods, level = HTTP[name]
 
     assert bindings(name) == [
         {
             "direction": "IN",
             "type": "httpTrigger",
             "name": "req",
-            "methods": [method],
+            "methods": methods.split(","),
             "authLevel": level,
             "route": route,
         },
@@ -193,16 +205,36 @@ def test_no_function_retries_by_itself(name: str) -> None:
 # calls
 
 
-GOOD_RUN = {"pipeline": "train", "inputs": {"as_of": "2026-11-01"}}
+GOOD_RUN: dict[str, Any] = {"pipeline": "train", "inputs": {"as_of": "2026-11-01"}}
 RUN_ID = "r-" + "a" * 26
+LETTER = dead_letter(
+    queue="run-commands",
+    message_id="m1",
+    body=json.dumps(GOOD_RUN),
+    reason="MaxDeliveryCountExceeded",
+    description="",
+    run_id=None,
+    at=datetime(2026, 11, 20, tzinfo=UTC),
+)
 #: function -> a request that it takes, the status of its answer.
 CALLS: dict[str, tuple[Callable[[], func.HttpRequest], int]] = {
     "snowflake_submit_run": (lambda: batch([0, "train", {"as_of": "2026-11-01"}]), 200),
+    "snowflake_cancel_run": (lambda: batch([0, RUN_ID]), 200),
+    "snowflake_rerun": (lambda: batch([0, RUN_ID, None]), 200),
+    "snowflake_replay": (lambda: batch([0, "d1"]), 200),
+    "snowflake_run_and_wait": (lambda: batch([0, "train", {"as_of": "2026-11-01"}, None]), 202),
+    "snowflake_publish_event": (lambda: batch([0, "Team.Done", "s", {"a": 1}, None]), 200),
+    "snowflake_send_message": (lambda: batch([0, "reports", {"a": 1}, None]), 200),
     "snowflake_ping": (lambda: batch([0]), 200),
     "create_run": (lambda: http(body=GOOD_RUN), 202),
     "list_runs": (lambda: http("GET"), 200),
     "show_run": (lambda: http("GET", run_id=RUN_ID), 200),
     "cancel_run": (lambda: http(run_id=RUN_ID), 202),
+    "rerun": (lambda: http(run_id=RUN_ID), 202),
+    "list_dead_letters": (lambda: http("GET"), 200),
+    "replay_dead_letter": (lambda: http(dead_letter_id=LETTER.dead_letter_id), 202),
+    "create_event": (lambda: http(body={"type": "Team.Done"}), 202),
+    "create_message": (lambda: http(body={"queue": "reports", "body": 1}), 202),
     "list_pipelines": (lambda: http("GET"), 200),
     "health": (lambda: http("GET"), 200),
 }
@@ -210,7 +242,8 @@ CALLS: dict[str, tuple[Callable[[], func.HttpRequest], int]] = {
 
 @pytest.mark.parametrize("name", HTTP)
 def test_an_http_function_answers(call: Callable[..., Any], ledger: MemoryLedger, bridge: Bridge, name: str) -> None:
-    ledger.write(Records(run_events=(events.job_fact(RUN_ID, "RUNNING", bridge.clock.now()),)))
+    fact = events.job_fact(RUN_ID, "RUNNING", bridge.clock.now(), **GOOD_RUN)
+    ledger.write(Records(run_events=(fact,), dead_letters=(LETTER,)))
     request, status = CALLS[name]
 
     response = call(name, request())

@@ -101,8 +101,9 @@ def test_other_events_are_kept_when_that_is_asked_for(bridge: Bridge, queues: Me
     ingest(sample("snowflake_task_failed.event_grid.string"), curious, "custom")
 
     first, second = kept(queues)
-    assert (first.door, first.data["type"]) == ("snowflake", "nightly_load_done")
-    assert (second.door, second.data["taskName"]) == ("custom", "ML.ML_BRIDGE.NIGHTLY")
+    assert (first.door, first.event_type, first.data["rows"]) == ("snowflake", "nightly_load_done", 10**38 - 1)
+    assert (second.door, second.event_type) == ("custom", "Snowflake.UserTaskFailed")
+    assert second.data["taskName"] == "ML.ML_BRIDGE.NIGHTLY"
 
 
 @pytest.mark.parametrize("door", ["snowflake", "custom", "Workspace", "", None])

@@ -93,7 +93,14 @@ checks = st.builds(
     try_=counts,
 )
 cancels = st.builds(
-    CancelRun, run_id=run_ids, workspace=maybe(text), requested_at=times, principal=text, reason=text, try_=counts
+    CancelRun,
+    run_id=run_ids,
+    workspace=maybe(text),
+    requested_at=times,
+    principal=text,
+    reason=text,
+    origin=text,
+    try_=counts,
 )
 #: The columns that differ in kind; the other ones are texts, of which these stand for all.
 run_events = st.builds(

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from bridge.domain.aml_events import run_hint
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.identity import is_run_id
 from bridge.domain.records import AmlEvent
-from bridge.payloads.event_grid import ID_LIMIT, read_events
+from bridge.payloads.event_grid import ID_LIMIT, UnreadableEvent, read_each, read_events
 from tests.conftest import WORKSPACE_ID
 from tests.unit.invocations import EVENTS, sample
 
@@ -99,17 +98,19 @@ def test_an_empty_array_holds_no_event() -> None:
     assert read_events("[]", "custom") == []
 
 
-def test_a_notification_of_snowflake_is_read_whether_its_data_is_a_text_or_an_object() -> None:
-    as_text = one(sample("snowflake_notification.event_grid.string"))
-    as_object = one(sample("snowflake_notification.event_grid.object"))
+def test_one_bad_event_of_several_leaves_the_others_readable() -> None:
+    good = json.loads(event_with())
 
-    assert as_text == as_object
-    assert as_text.event_type == "eventgrid-notification"
-    assert as_text.data["data"] == {"rows": 10**38 - 1, "share": Decimal("0.10000000000000001")}
+    found = read_each(json.dumps([good, 5, {**good, "eventType": ""}, {**good, "id": "e2"}]), "custom")
 
-
-def test_a_failed_task_of_snowflake_is_read() -> None:
-    assert one(sample("snowflake_task_failed.event_grid.string")).data["messageType"] == "USER_TASK_FAILED"
+    assert [each.id if isinstance(each, AmlEvent) else each.reason.partition(" is ")[0] for each in found] == [
+        "e1",
+        "an event",
+        'an event names its type in "eventType"',
+        "e2",
+    ]
+    assert isinstance(found[1], UnreadableEvent)
+    assert found[1].text == "5"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_missing_subject_and_topic_are_empty() -> None:
     assert (event.subject, event.topic) == ("", "")
 
 
-@pytest.mark.parametrize("given_id", [..., None, "", 5, {"a": 1}, "x" * (ID_LIMIT + 1)])
+@pytest.mark.parametrize("given_id", [..., None, "", 5, {"a": 1}, "x" * (ID_LIMIT + 1), "a\nb"])
 def test_an_event_without_a_usable_id_has_one_that_its_repetition_has_too(given_id: object) -> None:
     first, again = (one(event_with(id=given_id)) for _ in range(2))
 

@@ -74,11 +74,48 @@ def test_every_problem_is_told_at_once() -> None:
         ({"SWEEP_DAYS": "0"}, "whole number from 1 to 31"),
         ({"PIPELINES_FILE": "nowhere.yaml"}, "there is no file nowhere.yaml"),
         ({"AUTH_MODE": "entra"}, "one of key"),
+        ({"EVENT_GRID_TOPIC_ENDPOINT": "http://evil.example/api/events"}, "give a topic's endpoint"),
+        ({"EVENT_GRID_TOPIC_ENDPOINT": "my-topic"}, "give a topic's endpoint"),
+        ({"ALLOWED_TOPICS": "https://[x/api/events"}, "give a topic's endpoint"),
+        ({"EVENT_GRID_TOPIC_ENDPOINT": "https://a.test/x, https://b.test/x"}, "give one, the others in ALLOWED_TOPICS"),
+        ({"ALLOWED_TOPICS": "https://a.west.test/x, https://a.east.test/x"}, 'two topics are named "a"'),
+        (
+            {"EVENT_GRID_TOPIC_ENDPOINT": "https://a.west.test/x", "ALLOWED_TOPICS": "https://a.east.test/x"},
+            'two topics are named "a"',
+        ),
+        ({"ALLOWED_QUEUES": "reports, Run-Events"}, "ALLOWED_QUEUES has run-events: it is for the app itself"),
+        ({"ALLOWED_QUEUES": "inbound-events"}, "ALLOWED_QUEUES has inbound-events"),
+        ({"ALLOWED_QUEUES": "run-control"}, "ALLOWED_QUEUES has run-control"),
     ],
 )
 def test_a_wrong_setting_says_what_would_be_right(environ: dict[str, str], change: dict[str, str], hint: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(hint)):
         Settings.from_environ(environ | change)
+
+
+def test_topics_go_by_their_hosts_first_label_unless_they_are_given_a_name(environ: dict[str, str]) -> None:
+    settings = Settings.from_environ(
+        environ
+        | {
+            "EVENT_GRID_TOPIC_ENDPOINT": "https://main.westeurope-1.eventgrid.azure.net/api/events",
+            "ALLOWED_TOPICS": "https://other.test/api/events , third=http://127.0.0.1:9/topics/x/api/events",
+            "ALLOWED_QUEUES": "reports, run-commands",
+        }
+    )
+
+    assert settings.default_topic == "main"
+    assert settings.topics == {
+        "main": "https://main.westeurope-1.eventgrid.azure.net/api/events",
+        "other": "https://other.test/api/events",
+        "third": "http://127.0.0.1:9/topics/x/api/events",
+    }
+    assert settings.allowed_queues == {"reports", "run-commands"}
+
+
+def test_without_topics_and_queues_nothing_may_be_sent_anywhere(environ: dict[str, str]) -> None:
+    settings = Settings.from_environ(environ)
+
+    assert (settings.topics, settings.default_topic, settings.allowed_queues) == ({}, None, frozenset())
 
 
 def test_secrets_are_never_shown(environ: dict[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""Turns the scripts in `sql/` into what a Snowflake account is given; not deployed to Azure."""

@@ -1,0 +1,97 @@
+"""The REST routes for dead letters, and the reading of what a dead letter asked for."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+import azure.functions as func
+from pydantic import AfterValidator, Field
+
+from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
+from bridge.domain.records import Records
+from bridge.handlers.answers import GetBridge, answered, as_json
+from bridge.handlers.runs import read_query, refusal
+from bridge.handlers.wire import KEY_PRINCIPAL
+from bridge.payloads import commands, event_grid, records
+from bridge.payloads.shape import Shape, in_utc
+from bridge.ports import DeadLetterFilter, Queue
+from bridge.services.accept_runs import RunRequest
+from bridge.services.find_dead_letters import DeadEvents, KeptLetter, find_dead_letters
+from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters
+
+
+class DeadLettersQuery(Shape):
+    """The query of `GET /api/v1/dead-letters`."""
+
+    queue: Queue | None = None
+    run_id: Annotated[str, Field(max_length=100)] | None = None
+    since: Annotated[datetime, AfterValidator(in_utc)] | None = None
+    limit: int = Field(default=50, ge=1, le=500)
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+
+
+def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Dead letters from the ledger, newest first, long bodies by their beginning."""
+
+    def handle(_: str) -> func.HttpResponse:
+        query = read_query(request, DeadLettersQuery)
+        wanted = DeadLetterFilter(
+            queue=query.queue, run_id=query.run_id, since=query.since, limit=query.limit, offset=query.offset
+        )
+        found = list(find_dead_letters(wanted, get_bridge()))
+        return as_json({"dead_letters": found, "limit": query.limit, "offset": query.offset})
+
+    return answered(request, handle)
+
+
+def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """Have a dead letter handled again: 202, or a problem that says why it cannot be."""
+
+    def handle(correlation: str) -> func.HttpResponse:
+        wanted = ReplayRequest(dead_letter_id=request.route_params["dead_letter_id"], principal=KEY_PRINCIPAL)
+        (answer,) = replay_dead_letters([wanted], read_letter, get_bridge())
+        if answer.violations:
+            return refusal(answer.violations, correlation, dead_letter_id=wanted.dead_letter_id[:100])
+        return as_json({**replayed(answer), "correlation_id": correlation}, status=202)
+
+    return answered(request, handle)
+
+
+def replayed(answer: ReplayAnswer) -> Mapping[str, Any]:
+    """What the caller sees of a letter that was replayed."""
+    return {
+        "status": "REPLAYED",
+        "dead_letter_id": answer.dead_letter_id,
+        "queue": answer.queue,
+        "run_id": answer.run_id,
+        "attempt": answer.attempt,
+    }
+
+
+def read_letter(letter: KeptLetter) -> SubmitRun | RunRequest | CheckRun | CancelRun | DeadEvents | Records:
+    """What the message asked for, as the function of its queue would read it. Raises: PoisonMessage."""
+    match letter.queue:
+        case Queue.RUN_COMMANDS:
+            return _submit(letter)
+        case Queue.RUN_CONTROL:
+            return commands.read_control(letter.body)
+        case Queue.INBOUND_EVENTS:
+            return DeadEvents(events=event_grid.read_events(letter.body, letter.door or ""))
+        case Queue.RUN_EVENTS:
+            return records.read_records(letter.body)
+
+
+def _submit(letter: KeptLetter) -> SubmitRun | RunRequest:
+    """A request in short form keeps the key that its message id had given it."""
+    body = commands.read_submit(letter.body)
+    if body.is_command:
+        return body.to_command()
+    key = body.idempotency_key or letter.message_id
+    return RunRequest(
+        pipeline=body.pipeline,
+        inputs=body.inputs,
+        idempotency_key=key,
+        origin=replace(body.to_origin(), correlation_id=body.correlation_id or key),
+        rerun_of=body.rerun_of,
+    )

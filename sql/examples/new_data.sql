@@ -1,0 +1,34 @@
+-- A run when new rows arrive, exactly once: the stream moves on and the request is written in one transaction, and the
+-- request's key is the graph run's, so that sending it twice is one run.
+CREATE TABLE IF NOT EXISTS CUSTOMERS (
+  CUSTOMER_ID NUMBER(38, 0) NOT NULL,
+  CHANGED_AT TIMESTAMP_TZ
+)
+COMMENT = 'Stands for a table of yours';
+CREATE STREAM IF NOT EXISTS CUSTOMERS_ADDED ON TABLE CUSTOMERS
+  APPEND_ONLY = TRUE
+  COMMENT = 'Rows of CUSTOMERS that SCORE_NEW_CUSTOMERS has not seen';
+
+ALTER TASK IF EXISTS SCORE_NEW_CUSTOMERS SUSPEND;
+CREATE OR REPLACE TASK SCORE_NEW_CUSTOMERS
+  WAREHOUSE = <% warehouse %>
+  COMMENT = 'Asks for one scoring run for all the rows that came since the last one'
+  WHEN SYSTEM$STREAM_HAS_DATA('CUSTOMERS_ADDED')
+AS
+  INSERT INTO RUN_REQUESTS (REQUEST_KEY, PIPELINE, INPUTS)
+  SELECT
+    'customers-' || SYSTEM$TASK_RUNTIME_INFO('CURRENT_TASK_GRAPH_RUN_GROUP_ID'),
+    'churn-scoring',
+    OBJECT_CONSTRUCT('model', 'churn:4', 'table', 'CUSTOMERS')
+  FROM (SELECT COUNT(*) AS ADDED FROM CUSTOMERS_ADDED)
+  WHERE ADDED > 0;
+
+CREATE OR REPLACE TASK SCORE_NEW_CUSTOMERS_SEND
+  WAREHOUSE = <% warehouse %>
+  COMMENT = 'Sends what SCORE_NEW_CUSTOMERS asks for'
+  AFTER SCORE_NEW_CUSTOMERS
+AS
+  CALL SEND_RUN_REQUESTS();
+
+ALTER TASK SCORE_NEW_CUSTOMERS_SEND RESUME;
+ALTER TASK SCORE_NEW_CUSTOMERS RESUME;

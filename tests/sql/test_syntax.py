@@ -1,0 +1,155 @@
+"""Every statement is parsed by sqlfluff's Snowflake dialect, one by one; what it does not know is checked by option."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+from sqlfluff.core import FluffConfig, Linter
+from sqlfluff.core.parser import BaseSegment
+
+from tests.sql.every_script import Statement, every_statement
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A statement that the dialect lacks, and what stands in for the parser."""
+
+    pattern: str
+    why: str
+    #: Options that the statement may have; those that are true are compulsory.
+    options: Mapping[str, bool]
+
+
+_SERVICE_FUNCTION = (
+    r"CREATE OR REPLACE FUNCTION \w+\([^)]*\) RETURNS VARIANT NOT NULL CALLED ON NULL INPUT VOLATILE SERVICE ="
+)
+UNKNOWN = (
+    Unknown(
+        r"CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION \w+ ",
+        "sqlfluff 4.5 has no external access integrations",
+        {
+            "ALLOWED_NETWORK_RULES": True,
+            "ALLOWED_AUTHENTICATION_SECRETS": True,
+            "ENABLED": True,
+            "COMMENT": False,
+        },
+    ),
+    Unknown(
+        r"CREATE SECRET IF NOT EXISTS \w+ TYPE = WORKLOAD_IDENTITY_FEDERATION\b",
+        "sqlfluff 4.5 does not know this type of secret",
+        {"TYPE": True, "COMMENT": False},
+    ),
+    Unknown(
+        r"ALTER API INTEGRATION \w+ SET ",
+        "sqlfluff 4.5 alters no API integrations",
+        {"API_ALLOWED_PREFIXES": True},
+    ),
+    Unknown(
+        _SERVICE_FUNCTION,
+        "sqlfluff 4.5 has no service functions",
+        {"SERVICE": True, "ENDPOINT": True, "MAX_BATCH_ROWS": False, "COMMENT": False},
+    ),
+    Unknown(r"DROP NETWORK RULE IF EXISTS \w+$", "sqlfluff 4.5 drops no network rules", {}),
+)
+#: The parser takes any option of a task for a session parameter.
+TASK_OPTIONS = {
+    "WAREHOUSE": True,
+    "COMMENT": True,
+    "SCHEDULE": False,
+    "TASK_AUTO_RETRY_ATTEMPTS": False,
+    "ERROR_INTEGRATION": False,
+    "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": False,
+}
+
+
+@cache
+def _linter() -> Linter:
+    return Linter(config=FluffConfig(overrides={"dialect": "snowflake", "large_file_skip_byte_limit": 0}))
+
+
+def syntax_errors(text: str) -> list[str]:
+    parsed = _linter().parse_string(f"{text};\n")
+    found = [violation.desc() for violation in parsed.violations]
+    if not found and "unparsable" in parsed.tree.type_set():
+        found.append("cannot be parsed")
+    return found
+
+
+def parsed_segments(text: str, kind: str) -> list[BaseSegment]:
+    """The parts of one kind in a statement, outermost first."""
+    return list(_linter().parse_string(f"{text.strip().removesuffix(';')};\n").tree.recursive_crawl(kind))
+
+
+def unknown_kind(statement: Statement) -> Unknown | None:
+    flat = " ".join(statement.text.split())
+    return next((kind for kind in UNKNOWN if re.match(kind.pattern, flat)), None)
+
+
+def option_errors(text: str, options: Mapping[str, bool]) -> list[str]:
+    bare = re.sub(r"'(?:[^'\\]|\\.|'')*'", "''", text)
+    given = re.findall(r"(\w+)\s*=", bare)
+    wrong = [f"{name} is no option of it" for name in given if name not in options]
+    wrong += [f"{name} is missing" for name, compulsory in options.items() if compulsory and name not in given]
+    wrong += [f"{name} is given twice" for name in set(given) if given.count(name) > 1]
+    if bare.count("(") != bare.count(")"):
+        wrong.append("a bracket is not closed")
+    return wrong
+
+
+def test_every_statement_is_one_that_the_parser_accepts() -> None:
+    found = {
+        statement.place: errors
+        for statement in every_statement()
+        if unknown_kind(statement) is None and (errors := syntax_errors(statement.text))
+    }
+
+    assert not found
+
+
+def test_statements_that_the_parser_does_not_know_have_only_options_that_exist() -> None:
+    found = {
+        statement.place: errors
+        for statement in every_statement()
+        if (kind := unknown_kind(statement)) and (errors := option_errors(statement.text, kind.options))
+    }
+
+    assert not found
+
+
+def test_tasks_have_only_options_that_exist() -> None:
+    tasks = [statement for statement in every_statement() if re.match(r"CREATE\b.*? TASK ", statement.text)]
+    heads = {task.place: re.split(r"\bAS\s", task.text, maxsplit=1)[0] for task in tasks}
+
+    found = {place: errors for place, head in heads.items() if (errors := option_errors(head, TASK_OPTIONS))}
+
+    assert len(heads) >= 8
+    assert not found
+
+
+def test_each_exception_is_still_needed_and_the_parser_still_refuses_it() -> None:
+    for kind in UNKNOWN:
+        excused = [statement for statement in every_statement() if unknown_kind(statement) is kind]
+        assert excused, f"nothing is excused by {kind.pattern}"
+        assert all(syntax_errors(statement.text) for statement in excused), f"{kind.why}: no more"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "CREATE OR REPLACE WAREHOUSE W AUTO_SUSPENDS = 60",
+        "CREATE API INTEGRATION A API_PROVIDER = AZURE_AD ENABLED = TRUE",
+        "CREATE TABLE IF NOT EXISTS T (A VARCHAR NOT NULL COMMENT)",
+        "SELECT A FROM T QUALIFY",
+        "GRANT USAGE ON PROCEDURE TO ROLE R",
+    ],
+)
+def test_the_parser_refuses_what_is_wrong(wrong: str) -> None:
+    assert syntax_errors(wrong)
+
+
+def test_an_invented_option_is_found_where_the_parser_does_not_look() -> None:
+    statement = "CREATE SECRET IF NOT EXISTS S TYPE = WORKLOAD_IDENTITY_FEDERATION AUDIENCE = 'x'"
+
+    assert option_errors(statement, UNKNOWN[1].options) == ["AUDIENCE is no option of it"]
