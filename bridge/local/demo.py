@@ -173,9 +173,10 @@ def _answer(answer: dict[str, Any]) -> str:
 
 def _table(rows: list[Any], changed: list[Any]) -> None:
     for row in rows:
-        run_id, pipeline, source, principal, status, error = row
+        # An event of Azure ML may be there before the run's own facts.
+        run_id, pipeline, source, principal, status, error = [value or "" for value in row]
         mark = "*" if row in changed else " "
-        line = f"  {mark} {source:<18} {principal:<18} {pipeline:<15} {run_id}  {status or '':<12} {(error or '')[:60]}"
+        line = f"  {mark} {source:<18} {principal:<18} {pipeline:<15} {run_id}  {status:<12} {error[:60]}"
         _say(line.rstrip())
     _say("")
 

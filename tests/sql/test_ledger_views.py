@@ -1,18 +1,19 @@
 """What RUNS and RUNS_ALL show over months, and how much of the ledger a question reads."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.adapters.snowflake import STATEMENTS
+from bridge.local.processes import EMULATOR_PYTHON, ROOT
 from tests.emulators.snowflake_service import SnowflakeService, rows
 from tests.sql.ledger_scripts import SQL, schema
 
-PLAN = Path(__file__).with_name("plan_of_a_lookup.py")
+BENCHMARK = ROOT / "benchmarks" / "ledger.py"
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,37 @@ def test_both_views_are_one_text_over_other_events() -> None:
     text = (SQL / "030_views.sql").read_text(encoding="utf-8")
 
     assert text.count("<% runs_fold_sql %>") == 2
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, tuple[int, int]]:
+    """Of 8,000 events of a year: how many each question scans, and how many it folds."""
+    done = subprocess.run(
+        [EMULATOR_PYTHON, BENCHMARK, "--events", "8000", "--rounds", "1", "--json"],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    return {each["name"]: (each["scanned"], each["folded"]) for each in json.loads(done.stdout)["questions"]}
+
+
+def test_a_question_about_one_run_folds_the_events_of_one_run(read: dict[str, tuple[int, int]]) -> None:
+    assert read["one run of RUNS_ALL"] == (8, 8)
+
+
+def test_a_question_about_a_batch_folds_the_events_of_its_runs(read: dict[str, tuple[int, int]]) -> None:
+    """20 rows with 8 events each, and in two of these events the rows themselves."""
+    assert 160 <= read["batch of 20 rows"][1] <= 160 + 2 * 20
+
+
+@pytest.mark.parametrize("question", ["RUNS, newest 50, every column", "RUNS, count by status"])
+def test_recent_runs_are_read_of_two_months(read: dict[str, tuple[int, int]], question: str) -> None:
+    scanned, folded = read[question]
+
+    assert 8000 * 60 // 365 <= scanned == folded <= 8000 * 64 // 365
+
+
+def test_a_page_is_folded_column_by_column_for_its_runs_only(read: dict[str, tuple[int, int]]) -> None:
+    of_two_months = read["RUNS, count by status"][1]
+
+    assert read["page of 50 (GET /runs)"][1] == of_two_months + 50 * 8
