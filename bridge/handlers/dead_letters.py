@@ -1,7 +1,6 @@
 """The REST routes for dead letters, and the reading of what a dead letter asked for."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,9 +9,9 @@ from pydantic import AfterValidator, Field
 
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.records import Records
-from bridge.handlers.answers import GetBridge, answered, as_json
+from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated
+from bridge.handlers.queues import posted_request
 from bridge.handlers.runs import read_query, refusal
-from bridge.handlers.wire import KEY_PRINCIPAL
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.shape import Shape, in_utc
 from bridge.ports import DeadLetterFilter, Queue
@@ -34,7 +33,7 @@ class DeadLettersQuery(Shape):
 def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Dead letters from the ledger, newest first, long bodies by their beginning."""
 
-    def handle(_: str) -> func.HttpResponse:
+    def handle(_: Caller) -> func.HttpResponse:
         query = read_query(request, DeadLettersQuery)
         wanted = DeadLetterFilter(
             queue=query.queue, run_id=query.run_id, since=query.since, limit=query.limit, offset=query.offset
@@ -42,20 +41,20 @@ def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespon
         found = list(find_dead_letters(wanted, get_bridge()))
         return as_json({"dead_letters": found, "limit": query.limit, "offset": query.offset})
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Have a dead letter handled again: 202, or a problem that says why it cannot be."""
 
-    def handle(correlation: str) -> func.HttpResponse:
-        wanted = ReplayRequest(dead_letter_id=request.route_params["dead_letter_id"], principal=KEY_PRINCIPAL)
+    def handle(caller: Caller) -> func.HttpResponse:
+        wanted = ReplayRequest(dead_letter_id=request.route_params["dead_letter_id"], principal=caller.principal)
         (answer,) = replay_dead_letters([wanted], read_letter, get_bridge())
         if answer.violations:
-            return refusal(answer.violations, correlation, dead_letter_id=wanted.dead_letter_id[:100])
-        return as_json({**replayed(answer), "correlation_id": correlation}, status=202)
+            return refusal(answer.violations, caller.correlation_id, dead_letter_id=wanted.dead_letter_id[:100])
+        return as_json({**replayed(answer), "correlation_id": caller.correlation_id}, status=202)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def replayed(answer: ReplayAnswer) -> Mapping[str, Any]:
@@ -87,11 +86,4 @@ def _submit(letter: KeptLetter) -> SubmitRun | RunRequest:
     body = commands.read_submit(letter.body)
     if body.is_command:
         return body.to_command()
-    key = body.idempotency_key or letter.message_id
-    return RunRequest(
-        pipeline=body.pipeline,
-        inputs=body.inputs,
-        idempotency_key=key,
-        origin=replace(body.to_origin(), correlation_id=body.correlation_id or key),
-        rerun_of=body.rerun_of,
-    )
+    return posted_request(body, letter.message_id)

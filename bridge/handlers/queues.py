@@ -57,7 +57,9 @@ def execute(message: func.ServiceBusMessage, bridge: Bridge) -> None:
         if body.is_command:
             submit_run(body.to_command(), bridge, redelivered=redelivered)
         else:
-            submit_request(_request(body, message), bridge, redelivered=redelivered)
+            submit_request(
+                posted_request(body, _message_id(message, Queue.RUN_COMMANDS)), bridge, redelivered=redelivered
+            )
     except PoisonMessage as error:
         _put_aside(Queue.RUN_COMMANDS, message, error, bridge)
 
@@ -128,7 +130,12 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
-            letter = replace(letter, submit=body.to_command() if body.is_command else _request(body, message))
+            letter = replace(
+                letter,
+                submit=body.to_command()
+                if body.is_command
+                else posted_request(body, _message_id(message, Queue.RUN_COMMANDS)),
+            )
         elif queue is Queue.RUN_CONTROL:
             command = commands.read_control(message.get_body())
             check = command if isinstance(command, CheckRun) else None
@@ -145,8 +152,9 @@ def _carry_out(command: CheckRun | CancelRun, bridge: Bridge) -> None:
         cancel_run(command, bridge)
 
 
-def _request(body: SubmitRunBody, message: func.ServiceBusMessage) -> RunRequest:
-    key = body.idempotency_key or _message_id(message, Queue.RUN_COMMANDS)
+def posted_request(body: SubmitRunBody, key: str) -> RunRequest:
+    """A request that was posted straight to the queue; `key` is its own when it names none."""
+    key = body.idempotency_key or key
     return RunRequest(
         pipeline=body.pipeline,
         inputs=body.inputs,
