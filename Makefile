@@ -26,6 +26,7 @@ setup: .venv/ready .venv-local/ready
 	  || { echo "missing: Python 3.11, 3.12 or 3.13 as $(PYTHON); try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "missing: Python's venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test ! -L .venv || { echo ".venv is a link: remove it, or what it leads to would be emptied" >&2; exit 1; }
 	@echo "setup: .venv (app and development, about a minute)"
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt
@@ -36,7 +37,8 @@ setup: .venv/ready .venv-local/ready
 	  || { echo "missing: a C compiler (the Service Bus emulator builds one package); on Debian and Ubuntu: apt-get install gcc" >&2; exit 1; }
 	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' \
 	  || { echo "missing: Python's C headers; on Debian and Ubuntu: apt-get install python3-dev" >&2; exit 1; }
-	@echo "setup: .venv-local (emulators, about a minute)"
+	@test ! -L .venv-local || { echo ".venv-local is a link: remove it, or what it leads to would be emptied" >&2; exit 1; }
+	@echo "setup: .venv-local (emulators and Snowflake's tools, about a minute)"
 	@$(PYTHON) -m venv --clear .venv-local
 	@.venv-local/bin/python $(PIP_INSTALL) -r bridge/local/requirements.txt
 	@touch $@

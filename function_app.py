@@ -6,11 +6,12 @@ import azure.functions as func
 
 from bridge import bootstrap
 from bridge.handlers import dead_letters, lifecycle, outbound, queues, run_and_wait, runs, snowflake, triggers
+from bridge.handlers.answers import auth_level
 from bridge.handlers.queues import slow_to_fail
 from bridge.ports import Queue
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 bridge_app = bootstrap.start()
+app = func.FunctionApp(http_auth_level=auth_level(host_checks_keys=bridge_app.host_checks_keys))
 recent_batches = run_and_wait.RecentBatches()
 
 # HTTP: Snowflake's external functions and service functions

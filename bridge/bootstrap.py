@@ -12,15 +12,17 @@ import yaml
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.credential import app_credential
+from bridge.adapters.entra import EntraAuthenticator
 from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.pipelines_file import load_catalogue
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
+from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Bridge, Outbound, Queue
-from bridge.settings import Settings
+from bridge.ports import Authenticator, Bridge, Outbound, Queue
+from bridge.settings import AuthMode, Settings, auth_mode
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -42,6 +44,11 @@ class App:
         self._environ = environ
         self._lock = threading.Lock()
         self._built: Bridge | None = None
+
+    @property
+    def host_checks_keys(self) -> bool:
+        """Whether the host lets in function keys only; otherwise it lets in everybody, and the app wants tokens."""
+        return auth_mode(self._environ) is AuthMode.KEY
 
     def bridge(self) -> Bridge:
         """Raises: ConfigurationError with every problem."""
@@ -99,11 +106,24 @@ def build(environ: Mapping[str, str]) -> Bridge:
         ),
         ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
         outbound=_outbound(settings, credential),
+        authenticator=_authenticator(settings),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
         record_window=timedelta(seconds=settings.record_window_seconds),
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
+    )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    entra = settings.entra
+    if entra is None:
+        return KeyAuthenticator()
+    return EntraAuthenticator(
+        tenant_id=entra.tenant_id,
+        audiences=entra.audiences,
+        client_ids=entra.client_ids,
+        authority=entra.authority,
     )
 
 

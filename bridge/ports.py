@@ -29,6 +29,16 @@ class Clock(Protocol):
         """Aware, in UTC."""
 
 
+class Authenticator(Protocol):
+    """Who calls by HTTP."""
+
+    def principal(self, authorization: str | None) -> str:
+        """The caller as `allow` in pipelines.yaml names it, by the header Authorization.
+
+        Raises: Unauthenticated; CallerRefused; RetryableError when it cannot be found out now.
+        """
+
+
 class JobClient(Protocol):
     """Azure ML's jobs, by workspace name.
 
@@ -216,6 +226,8 @@ class Bridge:
     sender: MessageSender
     ledger: Ledger
     outbound: Outbound
+    #: Of the routes that are not open to everybody.
+    authenticator: Authenticator
     clock: Clock
     retry: RetryPolicy
     #: How long a row may wait for its batch before it is written.

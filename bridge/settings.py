@@ -1,7 +1,9 @@
 """The app's settings: read once from the environment, checked whole, every problem told at once."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,23 @@ from bridge.ports import Queue
 APP_ROOT = Path(__file__).parents[1]
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_APP_URI = re.compile(r"api://[!-~]{1,250}")
+GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
+
+
+class AuthMode(StrEnum):
+    """Who finds out who calls by HTTP."""
+
+    #: The Functions host, by its keys.
+    KEY = "key"
+    #: The app, by tokens of Entra; the host lets everybody through.
+    ENTRA = "entra"
+
+
+def auth_mode(environ: Mapping[str, str]) -> AuthMode:
+    """For the routes and for the app itself, so that the two never differ; anything unknown leaves it to the host."""
+    return AuthMode.ENTRA if environ.get("AUTH_MODE", "").strip().lower() == AuthMode.ENTRA else AuthMode.KEY
 
 
 class Secret:
@@ -72,10 +91,25 @@ class SnowflakeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EntraSettings:
+    """Whose tokens let a caller in."""
+
+    tenant_id: str
+    #: `aud` of a token must be one of them.
+    audiences: frozenset[str]
+    #: Ids of applications.
+    client_ids: frozenset[str]
+    #: Of the emulator; empty for Entra itself.
+    authority: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the app was told. Field by field as in the README's table."""
 
     bridge_name: str
+    #: None while function keys are what counts.
+    entra: EntraSettings | None
     service_bus: Secret
     service_bus_namespace: str
     queues: Mapping[Queue, str]
@@ -161,10 +195,11 @@ class _Reader:
 
 def _read(reader: _Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
-    reader.choice("AUTH_MODE", "key", ("key",))
+    reader.choice("AUTH_MODE", "key", tuple(AuthMode))
     topics, default_topic = _topics(reader)
     return Settings(
         bridge_name=reader.text("BRIDGE_NAME", "bridge"),
+        entra=_entra(reader) if auth_mode(reader.environ) is AuthMode.ENTRA else None,
         service_bus=reader.secret("ServiceBusConnection"),
         service_bus_namespace=_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
@@ -187,6 +222,36 @@ def _read(reader: _Reader) -> Settings:
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
         record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
     )
+
+
+def _entra(reader: _Reader) -> EntraSettings:
+    tenant_id = reader.text("ENTRA_TENANT_ID").lower()
+    if tenant_id and not _GUID.fullmatch(tenant_id):
+        reader.problems.append(f'ENTRA_TENANT_ID is "{tenant_id[:100]}": give the tenant\'s id, such as {GUID_EXAMPLE}')
+    client_ids = frozenset(name.lower() for name in reader.names("ALLOWED_CLIENT_IDS"))
+    if not client_ids:
+        reader.problems.append("ALLOWED_CLIENT_IDS is not set: give the ids of the applications that may call")
+    for name in sorted(name for name in client_ids if not _GUID.fullmatch(name)):
+        example = f"give applications' ids with commas, such as {GUID_EXAMPLE}"
+        reader.problems.append(f'ALLOWED_CLIENT_IDS has "{name[:100]}": {example}')
+    return EntraSettings(
+        tenant_id=tenant_id,
+        audiences=_audiences(reader),
+        client_ids=client_ids,
+        authority=reader.loopback("ENTRA_AUTHORITY", _host).rstrip("/"),
+    )
+
+
+def _audiences(reader: _Reader) -> frozenset[str]:
+    """An application's tokens name it by its id or by its URI, as their version and who asked for them have it."""
+    given = reader.text("ENTRA_AUDIENCE")
+    app_id = given.lower().removeprefix("api://")
+    if _GUID.fullmatch(app_id):
+        return frozenset({app_id, f"api://{app_id}"})
+    if given and not _APP_URI.fullmatch(given):
+        example = f"give the app's own application, such as {GUID_EXAMPLE} or api://{GUID_EXAMPLE}"
+        reader.problems.append(f'ENTRA_AUDIENCE is "{given[:100]}": {example}')
+    return frozenset({given})
 
 
 def _topics(reader: _Reader) -> tuple[dict[str, str], str | None]:

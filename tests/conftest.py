@@ -8,12 +8,16 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues, MemoryTopics
 from bridge.adapters.memory_ledger import MemoryLedger
+from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Catalogue, Pipeline
 from bridge.domain.retry import RetryPolicy
 from bridge.ports import Bridge, Outbound
 
-FOREIGN = ("AML_", "AZURE_", "BRIDGE_", "SNOWFLAKE_", "ServiceBus", "RUN_", "INBOUND_")
+FOREIGN = (
+    *("ALLOWED_", "AML_", "AUTH_MODE", "AZURE_", "BRIDGE_", "ENTRA_", "EVENT_GRID_", "INBOUND_", "RUN_", "SNOWFLAKE_"),
+    "ServiceBus",
+)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -70,6 +74,7 @@ def bridge(
             default_topic="main",
             queues=frozenset({"reports"}),
         ),
+        authenticator=KeyAuthenticator(),
         clock=clock,
         retry=RetryPolicy(tries=3),
         record_window=timedelta(seconds=30),

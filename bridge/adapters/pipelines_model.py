@@ -25,6 +25,7 @@ WORDS = {
 _COMPONENT = re.compile(r"azureml:[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,29}", re.ASCII)
 _DURATION = re.compile(r"(?=.)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?", re.ASCII)
 _ISO_DURATION = re.compile(r"P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?)?", re.ASCII)
+_APP_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -87,6 +88,12 @@ def _free_tag(name: str) -> str:
 def _principal(entry: str) -> str:
     if re.search(r"[?\[\]]", entry):
         raise ValueError(f"is {shown(entry)}: only * is a wildcard here")
+    if _APP_ID.fullmatch(entry):
+        raise ValueError(f"is {shown(entry)}: for an application of Entra write app:{entry.lower()}")
+    if entry.startswith("app:") and "*" not in entry:
+        if not _APP_ID.fullmatch(entry.removeprefix("app:")):
+            raise ValueError(f"is {shown(entry)}: give the application's id, app:00000000-0000-0000-0000-000000000000")
+        return entry.lower()  # as callers are named
     return entry
 
 
@@ -115,7 +122,8 @@ Component = Annotated[
 
 
 _PRINCIPALS = (
-    'Such as key, an app id, "event:custom" or "queue:run-commands"; * stands for any text. '
+    'Such as key, "app:ID" with the id of an Entra application, "event:custom" or "queue:run-commands"; '
+    "* stands for any text. "
     "Events and queues are allowed only by an entry that begins with event: or queue:."
 )
 _ROLES = "Snowflake roles as CURRENT_ROLE spells them: upper case, unless they were created in quotes."

@@ -59,5 +59,13 @@ class RefusedData(PermanentError):
     """The ledger refused a statement because of the values in it."""
 
 
+class Unauthenticated(BridgeError):
+    """The caller did not prove who it is."""
+
+
+class CallerRefused(BridgeError):
+    """The caller has proved who it is, and may not call."""
+
+
 class PoisonMessage(BridgeError):
     """The content of a message can never be handled."""

@@ -140,7 +140,7 @@ def fold(events: Iterable[RunEvent]) -> dict[str, Any] | None:
 
     The state is the greatest fact's; every other column is the greatest fact's in which it is not null. Notes count
     for nothing. An error belongs to its kind: what went wrong before there was a job is not shown of the job.
-    `sql/030_views.sql` says the same in SQL.
+    `sql/parts/runs_fold.sql` says the same in SQL.
     """
     facts = sorted((event for event in events if event.rank > 0), key=lambda event: event.order, reverse=True)
     if not facts:

@@ -5,12 +5,20 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
 
-from bridge.domain.errors import ConfigurationError, PermanentError, RetryableError, Throttled
+from bridge.domain.errors import (
+    CallerRefused,
+    ConfigurationError,
+    PermanentError,
+    RetryableError,
+    Throttled,
+    Unauthenticated,
+)
 from bridge.payloads import lossless
 from bridge.payloads.external_function import UnusableRequest
 from bridge.ports import Bridge
@@ -68,8 +76,15 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     correlation = correlation_id(request)
     try:
         response = handle(correlation)
+    except Unauthenticated as error:
+        headers = {"WWW-Authenticate": "Bearer"}
+        response = problem(401, "Not authenticated", str(error), headers=headers, correlation_id=correlation)
+    except CallerRefused as error:
+        response = problem(403, "Not allowed", str(error), correlation_id=correlation)
     except UnusableRequest as error:
-        response = problem(error.status, "The request cannot be used", str(error), correlation_id=correlation)
+        members = {"code": error.code} if error.code else {}
+        title = "The request cannot be used"
+        response = problem(error.status, title, str(error), **members, correlation_id=correlation)
     except RetryableError as error:
         response = _retry(error, correlation)
     except ConfigurationError as error:
@@ -85,6 +100,31 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
         response = problem(500, "Unexpected error", detail, correlation_id=correlation)
     response.headers[CORRELATION_HEADER] = correlation
     return response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who asks."""
+
+    principal: str
+    correlation_id: str
+
+
+def authenticated(
+    request: func.HttpRequest, get_bridge: GetBridge, handle: Callable[[Caller], func.HttpResponse]
+) -> func.HttpResponse:
+    """As `answered`, for callers who may call at all: a stranger's request is not even read."""
+
+    def checked(correlation: str) -> func.HttpResponse:
+        principal = get_bridge().authenticator.principal(request.headers.get("authorization"))
+        return handle(Caller(principal=principal, correlation_id=correlation))
+
+    return answered(request, checked)
+
+
+def auth_level(*, host_checks_keys: bool) -> func.AuthLevel:
+    """Of the routes that are not open to everybody, as the host sees them."""
+    return func.AuthLevel.FUNCTION if host_checks_keys else func.AuthLevel.ANONYMOUS
 
 
 def _retry(error: RetryableError, correlation: str) -> func.HttpResponse:

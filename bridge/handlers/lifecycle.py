@@ -8,7 +8,6 @@ from bridge.domain.inputs import Violation
 from bridge.handlers.answers import GetBridge
 from bridge.handlers.dead_letters import read_letter, replayed
 from bridge.handlers.wire import (
-    KEY_PRINCIPAL,
     Batch,
     answered_batch,
     key_problem,
@@ -36,7 +35,7 @@ def cancel_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRes
             for row, problem in zip(batch.rows, problems, strict=True)
             if problem is None
         ]
-        request_cancels(wanted, KEY_PRINCIPAL, get_bridge())
+        request_cancels(wanted, batch.principal, get_bridge())
         return [
             {"status": "CANCEL_REQUESTED", "run_id": row.arguments[0]}
             if problem is None
@@ -44,7 +43,7 @@ def cancel_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRes
             for row, problem in zip(batch.rows, problems, strict=True)
         ]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def rerun(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -55,7 +54,7 @@ def rerun(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse
         answers = rerun_runs(requests, get_bridge())
         return [_rerun_result(row, answer) for row, answer in zip(batch.rows, answers, strict=True)]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -68,7 +67,7 @@ def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
             for row, answer in zip(batch.rows, replay_dead_letters(requests, read_letter, get_bridge()), strict=True)
         ]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def _rerun_request(row: WireRow, batch: Batch) -> RerunRequest:
@@ -94,7 +93,7 @@ def _replay_request(row: WireRow, batch: Batch) -> ReplayRequest:
     problem = _arguments_problem(row, (1,), "dead_letter_id") or _letter_id_problem(row.arguments[0])
     return ReplayRequest(
         dead_letter_id=str(row.arguments[0]) if problem is None else "",
-        principal=KEY_PRINCIPAL,
+        principal=batch.principal,
         occasion=batch.key(row),
         problem=problem,
     )

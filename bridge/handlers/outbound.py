@@ -8,7 +8,7 @@ import azure.functions as func
 
 from bridge.domain.errors import RetryableError
 from bridge.domain.inputs import Violation
-from bridge.handlers.answers import GetBridge, answered, as_json, problem, retry_seconds
+from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated, problem, retry_seconds
 from bridge.handlers.runs import read_body
 from bridge.handlers.wire import Batch, answered_batch, key_problem, rejected, violation_fields
 from bridge.payloads.external_function import UnusableRequest, WireRow
@@ -64,7 +64,7 @@ def publish_event(request: func.HttpRequest, get_bridge: GetBridge) -> func.Http
         requests = [_event(row, batch) for row in batch.rows]
         return [_event_result(sent) for sent in publish_events(requests, get_bridge())]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def send_message(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -74,27 +74,25 @@ def send_message(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpR
         requests = [_message(row, batch) for row in batch.rows]
         return [_message_result(sent) for sent in send_messages(requests, get_bridge())]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def create_event(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Publish one event: 202, or a problem that says what would be right."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         body = read_body(request, EventBody)
         event_id = body.id or _header_id(request, EVENT_ID_LIMIT)
         wanted = EventRequest(event_type=body.type, subject=body.subject, data=body.data, topic=body.topic, id=event_id)
-        return _one(
-            lambda: publish_events([wanted], get_bridge())[0], _event_result, {"event_id": event_id}, correlation
-        )
+        return _one(lambda: publish_events([wanted], get_bridge())[0], _event_result, {"event_id": event_id}, caller)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def create_message(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Send one message: 202, or a problem that says what would be right."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         body = read_body(request, MessageBody)
         message_id = body.message_id or _header_id(request, MESSAGE_ID_LIMIT)
         text, content_type, document = message_text(body.body)
@@ -102,10 +100,10 @@ def create_message(request: func.HttpRequest, get_bridge: GetBridge) -> func.Htt
             queue=body.queue, text=text, content_type=content_type, document=document, id=message_id
         )
         return _one(
-            lambda: send_messages([wanted], get_bridge())[0], _message_result, {"message_id": message_id}, correlation
+            lambda: send_messages([wanted], get_bridge())[0], _message_result, {"message_id": message_id}, caller
         )
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def _event(row: WireRow, batch: Batch) -> EventRequest:
@@ -164,7 +162,7 @@ def _message_result(sent: Sent) -> dict[str, Any]:
 
 
 def _one(
-    send: Callable[[], Sent], result: Callable[[Sent], dict[str, Any]], ids: dict[str, str], correlation: str
+    send: Callable[[], Sent], result: Callable[[Sent], dict[str, Any]], ids: dict[str, str], caller: Caller
 ) -> func.HttpResponse:
     """The answer of a REST route; after a 503 the id lets its caller send the very same thing again."""
     try:
@@ -172,12 +170,17 @@ def _one(
     except RetryableError as error:
         detail = f"{error}; send the same request again with this {next(iter(ids))}"
         headers = {"Retry-After": retry_seconds(error)}
-        return problem(503, "Try again later", detail, headers=headers, correlation_id=correlation, **ids)
+        return problem(503, "Try again later", detail, headers=headers, correlation_id=caller.correlation_id, **ids)
     if sent.violation is None:
         return as_json(result(sent), status=202)
     fields = violation_fields(sent.violation)
     fields["field"] = _BODY_FIELDS.get(fields["field"], fields["field"])
     status = _REJECTION_STATUS.get(sent.violation.code, 422)
     return problem(
-        status, "Rejected", sent.violation.message, code=fields["code"], errors=[fields], correlation_id=correlation
+        status,
+        "Rejected",
+        sent.violation.message,
+        code=fields["code"],
+        errors=[fields],
+        correlation_id=caller.correlation_id,
     )

@@ -10,7 +10,7 @@ import azure.functions as func
 
 from bridge.domain.inputs import Violation
 from bridge.domain.statuses import BridgeStatus
-from bridge.handlers.answers import GetBridge, answered, as_json
+from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated
 from bridge.handlers.snowflake import run_request
 from bridge.handlers.wire import Batch, read_batch, rejected, rows_answer, run_result
 from bridge.payloads.external_function import UnusableRequest, read_context, write_rows
@@ -26,12 +26,12 @@ NO_BATCH_ID = "the header sf-external-function-query-batch-id is missing: only S
 def run_and_wait(request: func.HttpRequest, get_bridge: GetBridge, recent: RecentBatches) -> func.HttpResponse:
     """`run_and_wait(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR)`, for each row of the batch."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         if request.method.upper() == "GET":
             return _look(request, get_bridge, recent)
-        return _start(read_batch(request, correlation), get_bridge)
+        return _start(read_batch(request, caller), get_bridge)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def _start(batch: Batch, get_bridge: GetBridge) -> func.HttpResponse:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import azure.functions as func
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
 from bridge import __version__
 from bridge.domain.commands import Origin
@@ -14,8 +14,17 @@ from bridge.domain.errors import ConfigurationError, RetryableError
 from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import inputs_schema
 from bridge.domain.statuses import BridgeStatus
-from bridge.handlers.answers import GetBridge, answered, as_json, problem, retry_seconds, traceparent
-from bridge.handlers.wire import KEY_PRINCIPAL, key_problem, run_id_problem, run_result, violation_fields
+from bridge.handlers.answers import (
+    Caller,
+    GetBridge,
+    answered,
+    as_json,
+    authenticated,
+    problem,
+    retry_seconds,
+    traceparent,
+)
+from bridge.handlers.wire import key_problem, run_id_problem, run_result, violation_fields
 from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
@@ -51,7 +60,7 @@ class CreateRunBody(Shape):
     pipeline: Annotated[str, Field(min_length=1, max_length=200)]
     inputs: dict[str, Any] | None = None
     idempotency_key: str | None = None
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class RerunBody(Shape):
@@ -74,25 +83,25 @@ class RunsQuery(Shape):
 def create(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Start one run: 202 with its id, or a problem that says what would be right."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         body = read_body(request, CreateRunBody)
-        wanted = _run_request(body, request, correlation)
+        wanted = _run_request(body, request, caller)
         # Fixed before anything is sent, so that a caller without a key can send the same request again after a 503.
         key = idempotency_key(wanted)
         wanted = RunRequest(pipeline=wanted.pipeline, inputs=wanted.inputs, idempotency_key=key, origin=wanted.origin)
         try:
             answer = accept_runs([wanted], get_bridge(), dry_run=body.dry_run)[0]
         except RetryableError as error:
-            return _not_taken(error, key, correlation)
-        return _answer(answer, correlation, dry_run=body.dry_run)
+            return _not_taken(error, key, caller.correlation_id)
+        return _answer(answer, caller.correlation_id, dry_run=body.dry_run)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Runs from the ledger, newest first."""
 
-    def handle(_: str) -> func.HttpResponse:
+    def handle(_: Caller) -> func.HttpResponse:
         query = read_query(request, RunsQuery)
         wanted = RunFilter(
             status=query.status.upper() if query.status else None,
@@ -104,13 +113,13 @@ def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespon
         )
         return as_json({"runs": list(find_runs(wanted, get_bridge())), "limit": query.limit, "offset": query.offset})
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """One run: live from Azure ML, else from the ledger."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         run_id = request.route_params["run_id"]
         bridge = get_bridge()
         found = find_run(run_id, bridge)
@@ -120,15 +129,15 @@ def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
             f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
             f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
         )
-        return problem(404, "No such run", detail, correlation_id=correlation)
+        return problem(404, "No such run", detail, correlation_id=caller.correlation_id)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def pipelines(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """The catalogue: what can be run, with which inputs."""
 
-    def handle(_: str) -> func.HttpResponse:
+    def handle(_: Caller) -> func.HttpResponse:
         catalogue = get_bridge().catalogue
         found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
         return as_json(
@@ -138,38 +147,40 @@ def pipelines(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResp
             ]
         )
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def cancel(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Ask for a run to be cancelled: 202, and the run's row tells what became of it."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         run_id = _run_id(request)
-        request_cancel(run_id, KEY_PRINCIPAL, get_bridge())
-        return as_json({"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": correlation}, status=202)
+        request_cancel(run_id, caller.principal, get_bridge())
+        return as_json(
+            {"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": caller.correlation_id}, status=202
+        )
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def rerun(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
     """Start a run once more: 202 with the new run's id, or a problem that says why not."""
 
-    def handle(correlation: str) -> func.HttpResponse:
+    def handle(caller: Caller) -> func.HttpResponse:
         run_id = _run_id(request)
         body = read_body(request, RerunBody) if request.get_body() else RerunBody()
         # As for a new run: fixed before anything is sent.
         key = _key(body.idempotency_key, request) or str(uuid.uuid4())
-        wanted = RerunRequest(run_id=run_id, idempotency_key=key, origin=_origin(request, correlation))
+        wanted = RerunRequest(run_id=run_id, idempotency_key=key, origin=_origin(request, caller))
         try:
             (answer,) = rerun_runs([wanted], get_bridge())
         except RetryableError as error:
-            return _not_taken(error, key, correlation)
+            return _not_taken(error, key, caller.correlation_id)
         if isinstance(answer, RerunRefusal):
-            return refusal([answer.violation], correlation, rerun_of=run_id)
-        return _answer(answer, correlation, rerun_of=run_id)
+            return refusal([answer.violation], caller.correlation_id, rerun_of=run_id)
+        return _answer(answer, caller.correlation_id, rerun_of=run_id)
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
 def health(request: func.HttpRequest, get_problems: Callable[[], ConfigurationError | None]) -> func.HttpResponse:
@@ -228,36 +239,36 @@ def _run_id(request: func.HttpRequest) -> str:
     run_id = str(request.route_params["run_id"])
     bad = run_id_problem(run_id)
     if bad is not None:
-        raise UnusableRequest(404, bad.message)
+        raise UnusableRequest(404, bad.message, str(bad.code))
     return run_id
 
 
 def _key(in_body: str | None, request: func.HttpRequest) -> str | None:
     header = request.headers.get("idempotency-key")
-    if header and in_body and header != in_body:
+    if header is not None and in_body is not None and header != in_body:
         raise UnusableRequest(400, "the header Idempotency-Key and the field idempotency_key differ: give one")
-    key = in_body or header or None
+    key = header if in_body is None else in_body
     bad_key = key_problem(key)
     if bad_key is not None:
-        raise UnusableRequest(400, bad_key.message)
+        raise UnusableRequest(400, bad_key.message, str(bad_key.code))
     return key
 
 
-def _origin(request: func.HttpRequest, correlation: str) -> Origin:
+def _origin(request: func.HttpRequest, caller: Caller) -> Origin:
     return Origin(
         source=source(request),
-        principal=KEY_PRINCIPAL,
-        correlation_id=correlation,
+        principal=caller.principal,
+        correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )
 
 
-def _run_request(body: CreateRunBody, request: func.HttpRequest, correlation: str) -> RunRequest:
+def _run_request(body: CreateRunBody, request: func.HttpRequest, caller: Caller) -> RunRequest:
     return RunRequest(
         pipeline=body.pipeline,
         inputs=body.inputs or {},
         idempotency_key=_key(body.idempotency_key, request),
-        origin=_origin(request, correlation),
+        origin=_origin(request, caller),
     )
 
 

@@ -8,7 +8,7 @@ import azure.functions as func
 from bridge import __version__
 from bridge.domain.inputs import Violation
 from bridge.handlers.answers import GetBridge
-from bridge.handlers.wire import KEY_PRINCIPAL, Batch, answered_batch, key_problem, run_result
+from bridge.handlers.wire import Batch, answered_batch, key_problem, run_result
 from bridge.payloads.external_function import WireRow
 from bridge.services.accept_runs import RunRequest, accept_runs
 
@@ -24,7 +24,7 @@ def submit_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRes
         requests = [run_request(row, batch) for row in batch.rows]
         return [run_result(answer) for answer in accept_runs(requests, get_bridge())]
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def ping(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -34,14 +34,14 @@ def ping(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
         value = {
             "bridge": get_bridge().name,
             "version": __version__,
-            "principal": KEY_PRINCIPAL,
+            "principal": batch.principal,
             "query_id": batch.context.query_id,
             "query_batch_id": batch.context.query_batch_id,
             "correlation_id": batch.correlation_id,
         }
         return [value] * len(batch.rows)
 
-    return answered_batch(request, values)
+    return answered_batch(request, get_bridge, values)
 
 
 def run_request(row: WireRow, batch: Batch) -> RunRequest:

@@ -9,13 +9,11 @@ import azure.functions as func
 from bridge.domain.commands import Origin
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import Violation
-from bridge.handlers.answers import answered, traceparent
+from bridge.handlers.answers import Caller, GetBridge, authenticated, traceparent
 from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow
 from bridge.services.accept_runs import RunAnswer
 
-#: With function keys every caller is the same principal.
-KEY_PRINCIPAL = "key"
 SOURCE = "external_function"
 
 
@@ -25,6 +23,7 @@ class Batch:
 
     rows: list[WireRow]
     context: WireContext
+    principal: str
     correlation_id: str
     traceparent: str | None
 
@@ -32,7 +31,7 @@ class Batch:
         """Where a row's request came from."""
         return Origin(
             source=SOURCE,
-            principal=KEY_PRINCIPAL,
+            principal=self.principal,
             correlation_id=self.correlation_id,
             query_id=self.context.query_id,
             query_batch_id=self.context.query_batch_id,
@@ -47,23 +46,26 @@ class Batch:
         return None if batch_id is None else f"{batch_id}:{row.number}"
 
 
-def answered_batch(request: func.HttpRequest, values: Callable[[Batch], list[Any]]) -> func.HttpResponse:
+def answered_batch(
+    request: func.HttpRequest, get_bridge: GetBridge, values: Callable[[Batch], list[Any]]
+) -> func.HttpResponse:
     """The values of a batch's rows, in their order, in Snowflake's wire format."""
 
-    def handle(correlation: str) -> func.HttpResponse:
-        batch = read_batch(request, correlation)
+    def handle(caller: Caller) -> func.HttpResponse:
+        batch = read_batch(request, caller)
         return rows_answer(batch, values(batch))
 
-    return answered(request, handle)
+    return authenticated(request, get_bridge, handle)
 
 
-def read_batch(request: func.HttpRequest, correlation: str) -> Batch:
+def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
     """Raises: UnusableRequest."""
     body = external_function.unpack(request.get_body(), request.headers.get("content-encoding"))
     return Batch(
         rows=external_function.read_rows(body),
         context=external_function.read_context(request.headers),
-        correlation_id=correlation,
+        principal=caller.principal,
+        correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )
 
@@ -114,7 +116,7 @@ def run_id_problem(run_id: Any) -> Violation | None:
 
 def key_problem(key: Any, field: str = "idempotency_key") -> Violation | None:
     """A key is text that fits into ids and logs."""
-    if key is None or (isinstance(key, str) and len(key) <= 500 and key.isprintable()):
+    if key is None or (isinstance(key, str) and 0 < len(key) <= 500 and key.isprintable()):
         return None
-    message = "the idempotency key must be text of at most 500 printable characters, or NULL"
+    message = "the idempotency key must be text of 1 to 500 printable characters, or NULL for none"
     return Violation(code="BAD_KEY", message=message, field=field)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.local.control_server import control_server
+from bridge.local.processes import DidNotStart
 from bridge.local.stack import Stack, local_stack
 
 #: What `func start` wants besides the app's own settings; the timer keeps its lease in Azurite.
@@ -17,7 +18,15 @@ FUNC_START = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseD
 
 
 def main() -> int:
-    arguments = _arguments()
+    """0 when it did what it was asked to, 1 when not, 130 when it was stopped."""
+    try:
+        return _run(_arguments())
+    except DidNotStart as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
     with contextlib.suppress(KeyboardInterrupt), _stopped_by_signal():
         if arguments.command == "demo":
             from bridge.local.demo import run_demo

@@ -15,14 +15,22 @@ MASTER_KEY = "laptop-master-key"
 SYSTEM_KEY = "laptop-system-key"
 TOPIC_KEY = "laptop-topic-key"
 BRIDGE_NAME = "laptop"
+#: Of Entra: the tenant, the application that stands for the app, and the one that trusts the laptop's Snowflake.
+TENANT_ID = "00000000-0000-0000-0000-000000000000"
+APP_ID = "00000000-0000-0000-0000-000000000001"
+CLIENT_ID = "00000000-0000-0000-0000-000000000003"
+#: As DESCRIBE SECRET ML_BRIDGE_IDENTITY shows them.
+IDENTITY_ISSUER = "https://laptop.invalid/snowflake/workload-identity"
 DATABASE = "LAPTOP"
 SCHEMA = "ML_BRIDGE"
+IDENTITY_SUBJECT = f"laptop:{DATABASE}.{SCHEMA}.ML_BRIDGE_IDENTITY"
 #: The address that SQL names; the emulator takes it to the Functions host, as API Management would.
 API_URL = "https://laptop.azure-api.net/bridge"
 #: Hosts that procedures name; the emulator takes them to the laptop's services as well.
 APP_HOST = "laptop.azurewebsites.net"
 SERVICE_BUS_HOST = "laptop.servicebus.windows.net"
 TOPIC_HOST = "laptop.westeurope-1.eventgrid.azure.net"
+LOGIN_HOST = "login.microsoftonline.com"
 NOTIFICATION_TOPIC_HOST = "laptop-snowflake.westeurope-1.eventgrid.azure.net"
 QUEUES = {
     "RUN_COMMANDS_QUEUE": "run-commands",
@@ -44,6 +52,8 @@ _PORTS = (
     "event_grid",
     "event_grid_control",
     "control",
+    "entra",
+    "entra_control",
 )
 
 
@@ -63,6 +73,8 @@ class Ports:
     event_grid: int
     event_grid_control: int
     control: int
+    entra: int
+    entra_control: int
 
     @classmethod
     def choose(cls, base: int | None) -> "Ports":
@@ -123,6 +135,7 @@ def url_map(ports: Ports) -> list[dict[str, Any]]:
         {"from": f"https://{APP_HOST}", "to": url(ports.functions)},
         {"from": f"https://{SERVICE_BUS_HOST}", "to": url(ports.service_bus_http)},
         {"from": f"https://{TOPIC_HOST}", "to": f"{url(ports.event_grid)}/topics/custom"},
+        {"from": f"https://{LOGIN_HOST}", "to": url(ports.entra)},
         # Snowflake itself is known to the topic; on the laptop by the topic's key.
         {
             "from": f"https://{NOTIFICATION_TOPIC_HOST}",
@@ -154,6 +167,12 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "EVENT_GRID_TOPIC_ENDPOINT": f"custom={url(ports.event_grid)}/topics/custom/api/events",
         "EVENT_GRID_TOPIC_KEY": TOPIC_KEY,
         "ALLOWED_QUEUES": "run-commands",
+        # Only AUTH_MODE has to be changed for callers with tokens in the place of keys.
+        "AUTH_MODE": "key",
+        "ENTRA_TENANT_ID": TENANT_ID,
+        "ENTRA_AUDIENCE": APP_ID,
+        "ENTRA_AUTHORITY": url(ports.entra),
+        "ALLOWED_CLIENT_IDS": CLIENT_ID,
         "PIPELINES_FILE": str(ROOT / "pipelines.yaml"),
         "RULES_FILE": str(ROOT / "rules.yaml"),
         "SWEEP_SCHEDULE": "0 0 3 * * *",
@@ -204,6 +223,13 @@ def event_grid_config() -> dict[str, Any]:
     """Three topics, each with its door, all delivered to one queue."""
     doors = ("workspace", "snowflake", "custom")
     return {"topics": {door: {"key": TOPIC_KEY, "door": door, "queue": "inbound-events"} for door in doors}}
+
+
+def entra_config() -> dict[str, Any]:
+    """The app's application, and one without any secret: it trusts the identity of the laptop's Snowflake."""
+    trusted = {"issuer": IDENTITY_ISSUER, "subject": IDENTITY_SUBJECT}
+    applications = [{"client_id": APP_ID}, {"client_id": CLIENT_ID, "federated_credentials": [trusted]}]
+    return {"tenant_id": TENANT_ID, "applications": applications}
 
 
 COMPONENTS = Path(__file__).with_name("components.json")

@@ -13,10 +13,16 @@ from socket import socket
 ROOT = Path(__file__).parents[2]
 #: The emulators' interpreter: a second environment, because fakesnow wants another connector than the app.
 EMULATOR_PYTHON = ROOT / ".venv-local" / "bin" / "python"
+#: Of the log of a process that did not start.
+LAST_LINES = 15
 START_SECONDS = 60.0
 #: The Snowflake connector would ask the metadata services of three clouds where it runs.
 OFFLINE = {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true"}
 STOP_SECONDS = 25.0
+
+
+class DidNotStart(Exception):
+    """A process of the stack ended, or was silent for too long, before it was ready."""
 
 
 class ChildProcess:
@@ -60,10 +66,17 @@ class ChildProcess:
         deadline = time.monotonic() + START_SECONDS
         while not self._is_healthy():
             if not self.is_running:
-                raise RuntimeError(f"{self.name} ended while starting; its log: {self._log_file or 'not kept'}")
+                raise DidNotStart(f"{self.name} ended while starting{self._last_words()}")
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} did not start within {START_SECONDS:.0f} s; log: {self._log_file}")
+                raise DidNotStart(f"{self.name} did not start within {START_SECONDS:.0f} s{self._last_words()}")
             time.sleep(0.05)
+
+    def _last_words(self) -> str:
+        """The end of the log: its directory goes with the stack."""
+        if self._log_file is None or not self._log_file.is_file():
+            return ""
+        lines = self._log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        return "\n".join([". The end of its log:", *lines])
 
     def kill(self) -> None:
         """End at once, as a crash would (SIGKILL)."""

@@ -119,6 +119,11 @@ class Stack:
             "snowflake": emulator(
                 "snowflake", ports.snowflake, ports.snowflake_control, log_file=self._log("snowflake")
             ),
+            "entra": emulator(
+                "entra", ports.entra, ports.entra_control,
+                "--config", self._file("entra.json", endpoints.entra_config()),
+                log_file=self._log("entra"),
+            ),
         }  # fmt: skip
 
     def _host(self) -> ChildProcess:

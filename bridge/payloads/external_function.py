@@ -21,10 +21,11 @@ _ID = re.compile(r"[!-~]{1,200}")
 
 
 class UnusableRequest(Exception):
-    """The request as a whole cannot be answered row by row; `status` is the HTTP answer."""
+    """The request as a whole cannot be answered row by row; `status` is the HTTP answer, `code` a word for programs."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
         self.status = status
+        self.code = code
         super().__init__(message)
 
 

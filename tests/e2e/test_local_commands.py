@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bridge.local.processes import ROOT
+from bridge.local.processes import ROOT, ChildProcess, DidNotStart
 from tests.eventually import eventually
 
 
@@ -149,3 +149,14 @@ def test_without_a_host_it_writes_settings_for_func_start(tmp_path: Path) -> Non
     assert process.returncode == 0
     assert values["FUNCTIONS_WORKER_RUNTIME"] == "python"
     assert values["ServiceBusConnection"].startswith("Endpoint=sb://127.0.0.1")
+
+
+def test_a_part_that_does_not_start_shows_why(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
+    child = ChildProcess("functions", command, "http://127.0.0.1:9/", {}, tmp_path / "functions.log")
+
+    child.start()
+
+    with pytest.raises(DidNotStart, match=r"functions ended while starting\. The end of its log:\nthe port is taken"):
+        child.wait_until_healthy()
+    child.stop()

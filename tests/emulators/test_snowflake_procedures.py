@@ -49,7 +49,7 @@ def failure_of(connection: Any, call: str) -> str:
     ("call", "expected"),
     [
         ("P('x', {'a': 1, 'B': {'c': [1, NULL]}}, 'k')", ["x", {"a": 1, "B": {"c": [1, None]}}, "k"]),
-        ("P('x', OBJECT_CONSTRUCT('a', 0.5, 'n', NULL))", ["x", {"a": 0.5}, None]),
+        ("P('x', OBJECT_CONSTRUCT('a', 0.5, 'n', NULL))", ["x", {"a": "0.5"}, None]),
         ("P('x', PARSE_JSON('{\"n\": 12345678901234567890}'), NULL)", ["x", {"n": 12345678901234567890}, None]),
         ("P(UPPER('it''s é'), NULL)", ["IT'S É", None, None]),
         ("P(idempotency_key => 'k', inputs => {}, pipeline => 'x')", ["x", {}, "k"]),
@@ -99,6 +99,11 @@ def test_the_connectors_own_style_of_binds_works_as_well(service: SnowflakeServi
         ("ARRAY", "[1, 'x', NULL]", ["list", [1, "x", None]]),
         ("VARIANT", "'text'", ["str", "text"]),
         ("VARIANT", "1", ["int", 1]),
+        ("VARIANT", "0.5", ["str", "0.5"]),
+        ("VARIANT", "-1.0", ["int", -1]),
+        ("VARIANT", "PARSE_JSON('0.12345678901234567890123')", ["str", "0.12345678901234567890123"]),
+        ("VARIANT", "PARSE_JSON('5e-1')", ["float", 0.5]),
+        ("ARRAY", "[1.0, -0.5, {'a': 1.5}]", ["list", [1, "-0.5", {"a": "1.5"}]]),
         ("VARIANT", "PARSE_JSON('null')", ["NoneType", None]),
         ("VARIANT", "TRUE", ["bool", True]),
         ("VARCHAR", "PARSE_JSON('\"text\"')", ["str", "text"]),
@@ -241,7 +246,7 @@ def test_a_definition_that_snowflake_would_not_take_is_refused(connection: Any, 
 
 
 def test_a_procedure_in_another_language_is_recorded_and_not_run(service: SnowflakeService, connection: Any) -> None:
-    sql = "CREATE OR REPLACE PROCEDURE SCRIPT(a INT) RETURNS VARCHAR LANGUAGE SQL AS BEGIN RETURN 'x'; END"
+    sql = "CREATE OR REPLACE PROCEDURE SCRIPT(a INT) RETURNS VARCHAR LANGUAGE JAVASCRIPT AS 'return 1'"
     rows(connection, sql)
 
     assert service.ask("/no-ops")[-1]["sql"] == sql

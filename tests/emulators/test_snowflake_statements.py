@@ -174,7 +174,7 @@ def test_a_script_is_run_statement_by_statement(service: SnowflakeService, conne
     script = """
         -- a table; and a procedure
         CREATE OR REPLACE TABLE SCRIPTED (A VARCHAR) COMMENT = 'a;b';
-        CREATE OR REPLACE PROCEDURE P() RETURNS VARCHAR LANGUAGE SQL AS $$ BEGIN RETURN 'x'; END $$;
+        CREATE OR REPLACE PROCEDURE P() RETURNS VARCHAR LANGUAGE JAVASCRIPT AS $$ return 'x'; $$;
         INSERT INTO SCRIPTED SELECT 'c;d';
         SELECT A FROM SCRIPTED;
     """

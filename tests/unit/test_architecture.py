@@ -22,6 +22,7 @@ ALLOWED = {
     "azureml": {"azure.ai.ml"},
     "clock": set(),
     "credential": {"azure.identity", "jwt"},
+    "entra": {"jwt"},
     "eventgrid": {"azure.eventgrid"},
     "memory": set(),
     "memory_ledger": set(),
@@ -32,7 +33,10 @@ ALLOWED = {
 }
 PIPELINES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
-HEAVY = ("azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests")
+HEAVY = (
+    "azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests",
+    "cryptography", "jwt",
+)  # fmt: skip
 FUNCTIONS = {
     "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",
     "dead_events", "execute", "health", "ingest", "ingest_workspace_event", "list_dead_letters", "list_pipelines",

@@ -157,10 +157,10 @@ def test_nulls_leave_an_optional_input_and_the_key_out(bridge: Bridge, queues: M
         (["train", {"AS_OF": "2026-11-01"}, "k"], ("UNKNOWN_INPUT", "AS_OF"), 'did you mean "as_of"?'),
         (["train", {"as_of": None}, "k"], ("NULL_INPUT", "as_of"), "give a date"),
         (["train", {**INPUTS, "rows": "5"}, "k"], ("WRONG_TYPE", "rows"), "without quotes"),
-        (["train", INPUTS, 5], ("BAD_KEY", "idempotency_key"), "must be text of at most 500"),
+        (["train", INPUTS, 5], ("BAD_KEY", "idempotency_key"), "must be text of 1 to 500"),
         (["train", INPUTS, ["k"]], ("BAD_KEY", "idempotency_key"), "must be text"),
         (["train", INPUTS, True], ("BAD_KEY", "idempotency_key"), "must be text"),
-        (["train", INPUTS, "k" * 501], ("BAD_KEY", "idempotency_key"), "at most 500"),
+        (["train", INPUTS, "k" * 501], ("BAD_KEY", "idempotency_key"), "1 to 500"),
         (["train", INPUTS, "a\nb"], ("BAD_KEY", "idempotency_key"), "printable"),
         (["train", INPUTS, "a\u0000"], ("BAD_KEY", "idempotency_key"), "printable"),
     ],
@@ -183,11 +183,16 @@ def test_a_bad_row_is_rejected_with_a_fix_and_hurts_no_neighbour(
 
 
 def test_a_key_may_have_500_characters_of_any_script(bridge: Bridge) -> None:
-    rows = submit(
-        batch([0, "train", INPUTS, "k" * 500], [1, "train", INPUTS, "Ä 键"], [2, "train", INPUTS, ""]), bridge
-    )
+    rows = submit(batch([0, "train", INPUTS, "k" * 500], [1, "train", INPUTS, "Ä 键"]), bridge)
 
     assert {value["status"] for _, value in rows} == {"ACCEPTED"}
+
+
+def test_an_empty_key_is_none_that_was_meant(bridge: Bridge) -> None:
+    """Taken as no key at all, it would silently give up once-only."""
+    ((_, value),) = submit(batch([0, "train", INPUTS, ""]), bridge)
+
+    assert value["error"]["code"] == "BAD_KEY"
 
 
 def test_a_row_with_several_faults_tells_all_of_them(bridge: Bridge) -> None:

@@ -16,7 +16,7 @@ def principals(*entries: str) -> Allow:
 
 def test_without_allow_every_caller_of_an_http_door_may() -> None:
     assert allowed(None, "key")
-    assert allowed(None, "00000000-0000-0000-0000-000000000001")
+    assert allowed(None, "app:00000000-0000-0000-0000-000000000001")
 
 
 @pytest.mark.parametrize("principal", ["event:custom", "queue:run-commands"])
@@ -26,6 +26,10 @@ def test_without_allow_no_event_and_no_queue_may(principal: str) -> None:
 
 def test_a_principal_is_allowed_by_its_name_or_a_wildcard() -> None:
     assert allowed(principals("key"), "key")
+    assert allowed(principals("app:*"), "app:00000000-0000-0000-0000-000000000001")
+    assert allowed(principals("*"), "app:00000000-0000-0000-0000-000000000001")
+    assert not allowed(principals("key", "app:*-2", "event:*", "queue:*"), "app:00000000-0000-0000-0000-000000000001")
+    assert not allowed(principals("app:*"), "key")
     assert allowed(principals("app-*"), "app-1")
     assert allowed(principals("*-prod"), "app-prod")
     assert not allowed(principals("key"), "Key")

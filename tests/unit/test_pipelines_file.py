@@ -217,6 +217,16 @@ def test_a_wrong_key_is_told_with_its_fix(lines: str, problem: str) -> None:
         ('tags: {a: "\\x07"}', "tags.a: has the control character U+0007: remove it"),
         (f"tags: {{{', '.join(f't{n}: x' for n in range(21))}}}", "tags: has more than 20 entries: remove some"),
         ("allow: {principals: ['a?']}", 'allow.principals[0]: is "a?": only * is a wildcard here'),
+        (
+            "allow: {principals: [AAAAAAAA-0000-0000-0000-000000000001]}",
+            'allow.principals[0]: is "AAAAAAAA-0000-0000-0000-000000000001": '
+            "for an application of Entra write app:aaaaaaaa-0000-0000-0000-000000000001",
+        ),
+        (
+            "allow: {principals: ['app:my-app']}",
+            'allow.principals[0]: is "app:my-app": '
+            "give the application's id, app:00000000-0000-0000-0000-000000000000",
+        ),
         ("allow: {principals: key}", 'allow.principals: is "key": give a list such as [a, b]'),
         ("allow: {roles: ['']}", "allow.roles[0]: is empty: give text or leave it out"),
         (

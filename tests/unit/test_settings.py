@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.bootstrap import App
 from bridge.domain.errors import ConfigurationError
 from bridge.local.endpoints import Ports, app_settings
 from bridge.settings import Secret, Settings
@@ -15,9 +16,11 @@ ROOT = Path(__file__).parents[2]
 HOST_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT", "AzureWebJobsStorage", "SWEEP_SCHEDULE"}
 #: Only for emulators, or one of several ways to sign in: described in the README, absent from the example.
 NOT_IN_EXAMPLE = {
-    "AML_ENDPOINT", "ServiceBusConnection", "SNOWFLAKE_HOST", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_PORT",
+    "AML_ENDPOINT", "ENTRA_AUTHORITY", "ServiceBusConnection", "SNOWFLAKE_HOST", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_PORT",
     "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PROTOCOL", "SNOWFLAKE_TOKEN",
 }  # fmt: skip
+TENANT, APP = "11111111-aaaa-1111-1111-111111111111", "22222222-BBBB-2222-2222-222222222222"
+ENTRA = {"AUTH_MODE": "entra", "ENTRA_TENANT_ID": TENANT, "ENTRA_AUDIENCE": APP, "ALLOWED_CLIENT_IDS": APP}
 
 
 @pytest.fixture
@@ -73,7 +76,20 @@ def test_every_problem_is_told_at_once() -> None:
         ({"ServiceBusConnection__fullyQualifiedNamespace": ""}, "fullyQualifiedNamespace is not set"),
         ({"SWEEP_DAYS": "0"}, "whole number from 1 to 31"),
         ({"PIPELINES_FILE": "nowhere.yaml"}, "there is no file nowhere.yaml"),
-        ({"AUTH_MODE": "entra"}, "one of key"),
+        ({"AUTH_MODE": "both"}, "one of key, entra"),
+        ({"AUTH_MODE": "entra"}, "ENTRA_TENANT_ID is not set"),
+        ({"AUTH_MODE": "entra"}, "ENTRA_AUDIENCE is not set"),
+        ({"AUTH_MODE": "entra", "ALLOWED_CLIENT_IDS": " , "}, "ALLOWED_CLIENT_IDS is not set"),
+        (ENTRA | {"ENTRA_TENANT_ID": "contoso.com"}, 'ENTRA_TENANT_ID is "contoso.com": give the tenant\'s id'),
+        (ENTRA | {"ENTRA_TENANT_ID": "common"}, 'ENTRA_TENANT_ID is "common"'),
+        (
+            ENTRA | {"ENTRA_AUDIENCE": "https://management.azure.com"},
+            'ENTRA_AUDIENCE is "https://management.azure.com"',
+        ),
+        (ENTRA | {"ENTRA_AUDIENCE": "api://"}, 'ENTRA_AUDIENCE is "api://"'),
+        (ENTRA | {"ALLOWED_CLIENT_IDS": f"{APP}, *"}, 'ALLOWED_CLIENT_IDS has "*"'),
+        (ENTRA | {"ENTRA_AUTHORITY": "https://login.evil.example"}, "emulators on this machine only"),
+        (ENTRA | {"ENTRA_AUTHORITY": "http://127.0.0.1:1@evil.example:80"}, "emulators on this machine only"),
         ({"EVENT_GRID_TOPIC_ENDPOINT": "http://evil.example/api/events"}, "give a topic's endpoint"),
         ({"EVENT_GRID_TOPIC_ENDPOINT": "my-topic"}, "give a topic's endpoint"),
         ({"ALLOWED_TOPICS": "https://[x/api/events"}, "give a topic's endpoint"),
@@ -116,6 +132,49 @@ def test_without_topics_and_queues_nothing_may_be_sent_anywhere(environ: dict[st
     settings = Settings.from_environ(environ)
 
     assert (settings.topics, settings.default_topic, settings.allowed_queues) == ({}, None, frozenset())
+
+
+@pytest.mark.parametrize("audience", [APP, APP.lower(), f"api://{APP}"])
+def test_both_forms_of_an_application_are_its_audience(environ: dict[str, str], audience: str) -> None:
+    entra = Settings.from_environ(environ | ENTRA | {"ENTRA_AUDIENCE": audience}).entra
+
+    assert entra is not None
+    assert entra.audiences == {APP.lower(), f"api://{APP.lower()}"}
+
+
+def test_ids_are_read_without_regard_to_case_and_a_uri_as_it_is(environ: dict[str, str]) -> None:
+    more = {"ALLOWED_CLIENT_IDS": f" {APP},{TENANT} ,", "ENTRA_AUDIENCE": "api://Bridge.contoso.com/app"}
+
+    entra = Settings.from_environ(environ | ENTRA | more).entra
+
+    assert entra is not None
+    assert sorted(entra.client_ids) == [TENANT, APP.lower()]
+    assert sorted(entra.audiences) == ["api://Bridge.contoso.com/app"]
+
+
+def test_every_problem_of_entra_is_told_at_once(environ: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environ(environ | {"AUTH_MODE": "entra", "ENTRA_AUTHORITY": "https://evil.example"})
+
+    assert len(caught.value.problems) == 4
+
+
+def test_with_function_keys_nothing_of_entra_is_wanted(environ: dict[str, str]) -> None:
+    assert Settings.from_environ(environ | {"ENTRA_TENANT_ID": "contoso.com"}).entra is None
+
+
+@pytest.mark.parametrize("spelling", ["entra", "Entra", " ENTRA "])
+def test_the_routes_and_the_app_read_the_mode_alike(environ: dict[str, str], spelling: str) -> None:
+    """If the routes were open and the app did not ask for a token, everybody would be in."""
+    changed = environ | ENTRA | {"AUTH_MODE": spelling}
+
+    assert not App(changed).host_checks_keys
+    assert Settings.from_environ(changed).entra is not None
+
+
+@pytest.mark.parametrize("spelling", ["", "key", "KEY", "entra2", "none", "anonymous"])
+def test_any_other_mode_leaves_the_keys_to_the_host(spelling: str) -> None:
+    assert App({"AUTH_MODE": spelling}).host_checks_keys
 
 
 def test_secrets_are_never_shown(environ: dict[str, str]) -> None:

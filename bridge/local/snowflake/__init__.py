@@ -28,7 +28,7 @@ What it does not do
 -------------------
 * No credential is verified; a user and some secret must be present. No role, grant or masking is enforced.
 * Warehouses, grants and integrations other than for external access and notifications are accepted, recorded and
-  forgotten. Scripting blocks are refused, and fail the task whose body they are.
+  forgotten. Scripting blocks outside procedures are refused, and fail the task whose body they are.
 * Tasks and alerts: no schedule fires and no stream triggers; EXECUTE TASK and EXECUTE ALERT run them, as SYSTEM and in
   the background. The children of one task run one after the other. No retries, no time limits, no suspending after
   failures, no SHOW TASKS, no TASK_HISTORY: `GET /tasks` and `GET /alerts` tell what ran.
@@ -40,9 +40,9 @@ What it does not do
 * SQL functions of one value only, told apart by the number of their arguments. A view keeps the body that a function
   had when the view was made. Table functions and those in other languages are recorded and forgotten.
 * SYSTEM$ functions within an expression take constants only.
-* Procedures: those in Python only, within the limits that `procedures` tells. Secrets, network rules and external
-  access integrations are kept for them, and recorded among the no-ops as well; secrets of other types than
-  GENERIC_STRING, PASSWORD and WORKLOAD_IDENTITY_FEDERATION have no value here.
+* Procedures: those in Python, and SQL ones of a few plain steps, within the limits that `procedures` tells. Secrets,
+  network rules and external access integrations are kept for them, and recorded among the no-ops as well; secrets of
+  other types than GENERIC_STRING, PASSWORD and WORKLOAD_IDENTITY_FEDERATION have no value here.
 * The control clock moves nothing: nothing in here waits for a due time.
 * VARCHAR lengths are not enforced, integers beyond 64 bits do not fit a column, `1 / 0` is infinity, SUM of a NUMBER
   is a float, the offset of a TIMESTAMP_TZ is lost (every time is UTC), and a failed statement aborts an open

@@ -1,16 +1,17 @@
 """CALL: its arguments by place or by name, with defaults, as the values that a handler gets."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from sqlglot import exp
 
-from bridge.local.snowflake.errors import compilation_error, unsupported
+from bridge.local.snowflake.errors import StatementFailed, compilation_error, failure_of, unsupported
 from bridge.local.snowflake.external_functions import check_types, converted
 from bridge.local.snowflake.procedures.definitions import Procedure
+from bridge.local.snowflake.procedures.variables import Variable
 from bridge.local.snowflake.rewrites import parse_statement
 from bridge.local.snowflake.wire import SEMI_STRUCTURED, Argument, Definition
 
@@ -26,7 +27,7 @@ class Call:
     def select(self) -> Any:
         """A SELECT of the arguments; placeholders keep their order."""
         columns = [
-            exp.alias_(converted(value.copy(), parameter), f"A{place}")
+            exp.alias_(converted_exactly(value.copy(), parameter), f"A{place}")
             for place, (value, parameter) in enumerate(self.given)
         ]
         return exp.select(*columns)
@@ -35,14 +36,42 @@ class Call:
     def binds(self) -> int:
         return sum(1 for value, _ in self.given for _ in value.find_all(exp.Placeholder))
 
-    def arguments(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """What the handler gets, in the order of the parameters, from the row of the SELECT."""
-        check_types(_as_definition(self.procedure, [parameter for _, parameter in self.given]), tuple(row))
-        by_name = {
-            parameter.name: _python_value(value, parameter)
-            for value, (_, parameter) in zip(row, self.given, strict=True)
+    def variables(self, row: Sequence[Any]) -> dict[str, Variable]:
+        """The arguments by the names of their parameters and in their order, from the row of the SELECT."""
+        check_types_of(self.procedure.name, [parameter for _, parameter in self.given], row)
+        by_name = {parameter.name: value for value, (_, parameter) in zip(row, self.given, strict=True)}
+        return {
+            parameter.name: Variable(type=parameter, value=by_name[parameter.name])
+            for parameter in self.procedure.parameters
         }
-        return tuple(by_name[parameter.name] for parameter in self.procedure.parameters)
+
+
+def handler_arguments(variables: Mapping[str, Variable]) -> tuple[Any, ...]:
+    """What the handler in Python gets."""
+    return tuple(_python_value(variable.value, variable.type) for variable in variables.values())
+
+
+def converted_exactly(value: Any, wanted: Argument) -> Any:
+    """The expression as the wanted type. DuckDB's PARSE_JSON would make doubles of fractions: the text is kept."""
+    if isinstance(value, exp.ParseJSON) and not value.args.get("safe") and wanted.kind in SEMI_STRUCTURED:
+        json_type = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind="JSON")
+        text_type = exp.DataType(this=exp.DataType.Type.USERDEFINED, kind="VARCHAR")
+        return exp.Cast(this=exp.Cast(this=value.this, to=json_type), to=text_type)
+    return converted(value, wanted)
+
+
+def failure_of_values(error: Exception) -> StatementFailed:
+    """Why values could not be computed; JSON that is none is told as PARSE_JSON does it."""
+    failure = failure_of(error)
+    if "Malformed JSON" in failure.message:
+        return StatementFailed(100069, "22P02", f"Error parsing JSON: {failure.message}")
+    return failure
+
+
+def check_types_of(name: str, arguments: Sequence[Argument], row: Sequence[Any]) -> None:
+    """Refuse text where an OBJECT or ARRAY is wanted."""
+    definition = Definition(name=name, arguments=tuple(arguments), returns="", returns_in_full="", url="", headers={})
+    check_types(definition, tuple(row))
 
 
 def parse_arguments(text: str) -> list[Any]:
@@ -105,18 +134,23 @@ def _defaults(procedure: Procedure, given: set[str]) -> list[tuple[Any, Argument
     return [(parse_arguments(str(parameter.default))[0], parameter) for parameter in left]
 
 
-def _as_definition(procedure: Procedure, arguments: Sequence[Argument]) -> Definition:
-    return Definition(
-        name=procedure.name, arguments=tuple(arguments), returns="", returns_in_full="", url="", headers={}
-    )
-
-
 def _python_value(value: Any, parameter: Argument) -> Any:
-    """As Snowflake's table of SQL and Python types says: a NUMBER without decimals is an int."""
+    """As Snowflake's table of SQL and Python types says: a NUMBER without decimals is an int.
+
+    Within a VARIANT a decimal number becomes text.
+    """
     if value is None:
         return None
     if parameter.kind in SEMI_STRUCTURED:
-        return json.loads(value)
+        return json.loads(value, parse_float=_number_in_a_variant)
     if isinstance(value, Decimal) and parameter.scale == 0:
         return int(value)
     return value
+
+
+def _number_in_a_variant(text: str) -> int | float | str:
+    """A number that is written with a point: whole ones are integers, those with an exponent are FLOAT."""
+    if "e" in text.lower():
+        return float(text)
+    whole, _, fraction = text.partition(".")
+    return text if fraction.strip("0") else int(whole)

@@ -36,7 +36,7 @@ class Returned:
 
 @dataclass(frozen=True, kw_only=True)
 class Procedure:
-    """One procedure; of one in another language than Python only name, parameters and language count."""
+    """One procedure; of one in another language than Python and SQL only name, parameters and language count."""
 
     path: tuple[str, str, str]
     parameters: tuple[Parameter, ...]
@@ -95,6 +95,14 @@ def parse_create(reader: Reader, qualify: Qualify, *, replaces: bool) -> CreateP
     reader.take("COPY", "GRANTS")
     returns, language, options = _rest(reader)
     procedure = Procedure(path=path, parameters=parameters, language=language, returns=returns)
+    if language in {"PYTHON", "SQL"}:
+        procedure = replace(
+            procedure,
+            body=text(options.get("AS")),
+            runs_as_owner=text(options.get("EXECUTE AS", "OWNER")) == "OWNER",
+            is_strict="STRICT" in options,
+            comment=text(options.get("COMMENT")),
+        )
     if language == "PYTHON":
         procedure = _python(procedure, options, qualify)
     return CreateProcedure(procedure=procedure, replaces=replaces, only_if_absent=careful)
@@ -105,7 +113,7 @@ def parse_types(reader: Reader) -> tuple[str, ...]:
     kinds = []
     reader.expect("(")
     while not reader.take(")"):
-        kinds.append(_type(reader)[0])
+        kinds.append(read_type(reader)[0])
         reader.take(",")
     return tuple(kinds)
 
@@ -115,7 +123,7 @@ def _parameters(reader: Reader) -> tuple[Parameter, ...]:
     reader.expect("(")
     while not reader.take(")"):
         name = reader.name()
-        kind, scale = _type(reader)
+        kind, scale = read_type(reader)
         default = reader.until(",", ")") if reader.take("DEFAULT") else None
         if default is None and found and found[-1].default is not None:
             raise compilation_error(1003, "42000", f"Parameter {name} needs a DEFAULT, as the one before it has one.")
@@ -125,8 +133,8 @@ def _parameters(reader: Reader) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def _type(reader: Reader) -> tuple[str, int]:
-    """Kind and scale."""
+def read_type(reader: Reader) -> tuple[str, int]:
+    """Kind and scale of the type that comes next."""
     word = reader.word()
     if word == "DOUBLE":
         reader.take("PRECISION")
@@ -155,9 +163,9 @@ def _rest(reader: Reader) -> tuple[Returned, str, dict[str, Value]]:
         elif reader.take("LANGUAGE"):
             language = _language(reader)
         elif reader.take("EXECUTE", "AS"):
-            options["EXECUTE AS"] = reader.until("AS", "COMMENT").upper()
+            options["EXECUTE AS"] = _rights(reader)
         elif reader.take("AS"):
-            options["AS"] = reader.string() if language != "SQL" else reader.until()
+            options["AS"] = reader.string() if language != "SQL" or reader.sees_string() else reader.until()
         elif language == "PYTHON" or reader.sees("COMMENT"):
             name = reader.word()
             reader.expect("=")
@@ -172,9 +180,15 @@ def _returned(reader: Reader) -> Returned:
         reader.until(")")
         reader.expect(")")
         return Returned(kind="TABLE")
-    kind, scale = _type(reader)
+    kind, scale = read_type(reader)
     reader.take("NOT", "NULL")
     return Returned(kind=kind, scale=scale)
+
+
+def _rights(reader: Reader) -> str:
+    """OWNER or CALLER."""
+    word = reader.word()
+    return reader.word() if word == "RESTRICTED" else word
 
 
 def _language(reader: Reader) -> str:
@@ -193,7 +207,7 @@ def _python(procedure: Procedure, options: dict[str, Value], qualify: Qualify) -
     for required in _REQUIRED:
         if required not in options:
             raise compilation_error(1003, "42000", f"A procedure in Python needs {required}.")
-    if not text(options.get("AS")).strip():
+    if not procedure.body.strip():
         raise unsupported("a procedure without a body")
     packages = tuple(texts(options["PACKAGES"]))
     if SNOWPARK not in {re.split(r"[=<>!~\[ ]", package)[0].lower() for package in packages}:
@@ -202,13 +216,9 @@ def _python(procedure: Procedure, options: dict[str, Value], qualify: Qualify) -
     pairs = [item for item in secrets if isinstance(item, Pair)] if isinstance(secrets, list) else []
     return replace(
         procedure,
-        body=text(options["AS"]),
         handler=text(options["HANDLER"]),
         runtime=text(options["RUNTIME_VERSION"]),
         packages=packages,
         integrations=tuple(path[-1] for path in paths(options.get("EXTERNAL_ACCESS_INTEGRATIONS"))),
         secrets=tuple((pair.name, qualify(pair.path)) for pair in pairs),
-        runs_as_owner=text(options.get("EXECUTE AS", "OWNER")) == "OWNER",
-        is_strict="STRICT" in options,
-        comment=text(options.get("COMMENT")),
     )

@@ -19,6 +19,9 @@ from bridge.local.snowflake.procedures.definitions import Procedure, Qualify, pa
 from bridge.local.snowflake.procedures.messages import Invocation, SessionAddress
 from bridge.local.snowflake.procedures.process import HandlerProcess
 from bridge.local.snowflake.procedures.reading import Path, Reader
+from bridge.local.snowflake.procedures.scripting import Scripting
+from bridge.local.snowflake.procedures.scripts import is_unsupported, script_of
+from bridge.local.snowflake.procedures.variables import Variable
 from bridge.local.snowflake.sessions import Session, Sessions, in_schema
 from bridge.local.snowflake.sql_text import without_comments
 from bridge.local.snowflake.statements import StatementRunner
@@ -31,6 +34,9 @@ _OURS = re.compile(
     re.I,
 )
 _DDL = 0x6000
+_LANGUAGES_THAT_RUN = frozenset({"PYTHON", "SQL"})
+#: Snowflake's own limit depends on what the procedures use.
+_DEEPEST = 8
 _SHORTEST_HIDDEN = 6
 
 
@@ -54,6 +60,7 @@ class Procedures:
         self._new_connection = new_connection
         self._port = port
         self._access = AccessObjects()
+        self._scripting = Scripting(runner)
         self._process = HandlerProcess()
         self.catalog = ProcedureCatalog()
 
@@ -103,13 +110,25 @@ class Procedures:
     ) -> answers.JsonObject:
         creation = parse_create(reader, _qualifier(session), replaces=replaces)
         procedure = creation.procedure
-        if procedure.language == "PYTHON":
-            self._access.access_of(procedure)
+        runs = self._can_run(procedure)
         self.catalog.create(creation)
-        if procedure.language == "PYTHON":
+        if runs:
             return answers.status_row(session, request.query_id, f"Function {procedure.name} successfully created.")
         self._no_ops.record(kind="CREATE PROCEDURE", session_id=session.id, sql=request.sql)
         return answers.status_row(session, request.query_id, ANSWER)
+
+    def _can_run(self, procedure: Procedure) -> bool:
+        """Whether CALL will run it; a procedure that Snowflake would not create is refused."""
+        if procedure.language == "PYTHON":
+            self._access.access_of(procedure)
+        elif procedure.language == "SQL":
+            try:
+                script_of(procedure)
+            except StatementFailed as failure:
+                if not is_unsupported(failure):
+                    raise
+                return False
+        return procedure.language in _LANGUAGES_THAT_RUN
 
     def _about_access(
         self, session: Session, request: StatementRequest, verb: str, kind: str, reader: Reader, *, replaces: bool
@@ -146,43 +165,61 @@ class Procedures:
         if not reader.is_done:
             raise reader.unexpected()
         call = calls.fit(overloads, calls.parse_arguments(text))
-        if call.procedure.language != "PYTHON":
+        if call.procedure.language not in _LANGUAGES_THAT_RUN:
             raise unsupported(f"CALL of {path[-1]}, a procedure in {call.procedure.language}")
         if request.describe_only:
             rowtype = self._result(call.procedure, None)[0]
             return answers.described(session, request.query_id, 0, rowtype, call.binds)
-        arguments = call.arguments(self._runner.values(session, request, call.select())) if call.given else ()
-        value = self._run(session, call.procedure, arguments)
+        value = self._run(session, call.procedure, self._arguments(session, request, call))
         rowtype, table = self._result(call.procedure, value)
+        returned = Variable(type=call.procedure.returns.as_argument(), value=table.column(0)[0].as_py())
+        self._scripting.tell(request.query_id, returned)
         return answers.rows(session, request.query_id, 0, rowtype, table)
 
-    def _run(self, session: Session, procedure: Procedure, arguments: tuple[Any, ...]) -> Any:
-        if procedure.is_strict and None in arguments:
+    def _arguments(self, session: Session, request: StatementRequest, call: calls.Call) -> dict[str, Variable]:
+        if not call.given:
+            return {}
+        try:
+            return call.variables(self._runner.values(session, request, call.select()))
+        except Exception as error:
+            raise calls.failure_of_values(error) from error
+
+    def _run(self, session: Session, procedure: Procedure, arguments: dict[str, Variable]) -> Any:
+        if procedure.is_strict and any(argument.value is None for argument in arguments.values()):
             return None
-        access = self._access.access_of(procedure)
+        if session.depth >= _DEEPEST:
+            raise unsupported(f"more than {_DEEPEST} procedures within one another, {procedure.name} being the next")
         place = (
             in_schema(session.connection, *procedure.path[:2]) if procedure.runs_as_owner else contextlib.nullcontext()
         )
+        # What is missing is told before anything happens.
+        steps = script_of(procedure) if procedure.language == "SQL" else ()
         inner = self._sessions.open_within(session)
         try:
             with place:
-                outcome = self._process.run(
-                    Invocation(
-                        number=self._process.next_number(),
-                        name=procedure.name,
-                        handler=procedure.handler,
-                        body=procedure.body,
-                        packages=procedure.packages,
-                        arguments=arguments,
-                        returns=procedure.returns.kind,
-                        session=self._address(inner),
-                        secrets=access.secrets,
-                        hosts=access.hosts,
-                        mappings=tuple(self._url_map.all()),
-                    )
-                )
+                if procedure.language == "SQL":
+                    return self._scripting.run(inner, session.query, procedure, steps, arguments)
+                return self._run_handler(inner, procedure, calls.handler_arguments(arguments))
         finally:
             self._sessions.end(inner)
+
+    def _run_handler(self, session: Session, procedure: Procedure, arguments: tuple[Any, ...]) -> Any:
+        access = self._access.access_of(procedure)
+        outcome = self._process.run(
+            Invocation(
+                number=self._process.next_number(),
+                name=procedure.name,
+                handler=procedure.handler,
+                body=procedure.body,
+                packages=procedure.packages,
+                arguments=arguments,
+                returns=procedure.returns.kind,
+                session=self._address(session),
+                secrets=access.secrets,
+                hosts=access.hosts,
+                mappings=tuple(self._url_map.all()),
+            )
+        )
         if outcome.error is not None:
             hidden = [secret.values.get(field, "") for secret in access.secrets.values() for field in HIDDEN_FIELDS]
             raise _failed(procedure, _without(hidden, outcome.error))

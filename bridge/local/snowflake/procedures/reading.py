@@ -66,6 +66,9 @@ class Reader:
         ahead = self._tokens[self._place : self._place + len(words)]
         return [token.text.upper() for token in ahead] == list(words)
 
+    def sees_string(self) -> bool:
+        return not self.is_done and self._tokens[self._place].kind in {"string", "body"}
+
     def take(self, *words: str) -> bool:
         """Go past these words or marks if they come next."""
         found = self.sees(*words)
