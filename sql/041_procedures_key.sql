@@ -1,10 +1,12 @@
 -- Door: procedures that call the app over HTTPS with its function key.
 -- Needs: 040_access.sql, the secret ML_BRIDGE_KEY. No API Management, no account hosted on Azure.
--- Costs: the caller's warehouse for the second or two of a call; one call a run (for many rows: external functions).
+-- Costs: the caller's warehouse for the second or two of a call, the first one on a warehouse that has just started up to
+-- half a minute, because it installs the packages; one call a run (for many rows: external functions).
 -- They run as their owner, so that callers need no right on secret or integration.
 -- Example: CALL START_RUN('churn-training', {'as_of': '2026-11-02'}, 'nightly-2026-11-02');
 
-CREATE OR REPLACE PROCEDURE START_RUN(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR DEFAULT NULL)
+-- START_RUN_JSON takes its inputs as JSON text, because of an OBJECT Python would get numbers with a fraction as text.
+CREATE OR REPLACE PROCEDURE START_RUN_JSON(pipeline VARCHAR, inputs_json VARCHAR, idempotency_key VARCHAR DEFAULT NULL)
   RETURNS VARIANT
   LANGUAGE PYTHON
   RUNTIME_VERSION = '3.12'
@@ -12,15 +14,31 @@ CREATE OR REPLACE PROCEDURE START_RUN(pipeline VARCHAR, inputs OBJECT, idempoten
   HANDLER = 'run'
   EXTERNAL_ACCESS_INTEGRATIONS = (<% prefix %>_ACCESS)
   SECRETS = ('bridge_key' = ML_BRIDGE_KEY)
-  COMMENT = 'Starts one Azure ML pipeline run; answers at once with its id'
+  COMMENT = 'What START_RUN calls, with inputs as JSON text'
   EXECUTE AS OWNER
 AS $$
 <% doors_py %>
 
 
-def run(session, pipeline, inputs, idempotency_key):
+def run(session, pipeline, inputs_json, idempotency_key):
     door = HttpDoor("https://<% app_host %>/api", FunctionKey("bridge_key"))
-    return start_run(door, pipeline, inputs, idempotency_key)
+    return start_run(door, pipeline, inputs_json, idempotency_key)
+$$;
+-- Granted, because START_RUN_IN_TASK and EXPORT_AND_SUBMIT call it with their caller's rights.
+GRANT USAGE ON PROCEDURE START_RUN_JSON(VARCHAR, VARCHAR, VARCHAR) TO ROLE <% prefix %>_SUBMIT;
+
+CREATE OR REPLACE PROCEDURE START_RUN(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR DEFAULT NULL)
+  RETURNS VARIANT
+  LANGUAGE SQL
+  COMMENT = 'Starts one Azure ML pipeline run; answers at once with its id'
+  EXECUTE AS OWNER
+AS $$
+DECLARE
+  answer VARIANT;
+BEGIN
+  CALL START_RUN_JSON(:pipeline, TO_JSON(:inputs), :idempotency_key) INTO :answer;
+  RETURN answer;
+END;
 $$;
 GRANT USAGE ON PROCEDURE START_RUN(VARCHAR, OBJECT, VARCHAR) TO ROLE <% prefix %>_SUBMIT;
 

@@ -14,7 +14,10 @@ CREATE API INTEGRATION IF NOT EXISTS <% prefix %>_API
   API_ALLOWED_PREFIXES = ('<% api_url %>/')
   ENABLED = TRUE
   COMMENT = 'The bridge behind API Management';
-ALTER API INTEGRATION <% prefix %>_API SET API_ALLOWED_PREFIXES = ('<% api_url %>/');
+-- Another tenant_id needs DROP INTEGRATION <% prefix %>_API first, and the consent once more.
+ALTER API INTEGRATION <% prefix %>_API SET
+  AZURE_AD_APPLICATION_ID = '<% app_id %>'
+  API_ALLOWED_PREFIXES = ('<% api_url %>/');
 
 CREATE OR REPLACE SECURE EXTERNAL FUNCTION SUBMIT_RUN(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR)
   RETURNS VARIANT NOT NULL

@@ -2,6 +2,7 @@
 -- (examples/notify.sql), and the failures of tasks that name it as ERROR_INTEGRATION.
 -- Needs: an account hosted on Azure; the consent of an Entra administrator, once: DESCRIBE INTEGRATION <% prefix %>_EVENTS
 -- shows AZURE_CONSENT_URL; the role EventGrid Data Sender on the topic for the application that the consent makes.
+-- Another topic or tenant_id needs DROP INTEGRATION <% prefix %>_EVENTS first: the documentation of ALTER contradicts itself.
 -- Costs: nothing but the statement. No answer: the run is found in RUNS by its key's source, event:snowflake.
 CREATE NOTIFICATION INTEGRATION IF NOT EXISTS <% prefix %>_EVENTS
   ENABLED = TRUE

@@ -16,6 +16,7 @@ $$;
 CREATE OR REPLACE TASK PURGE_LEDGER_DAILY
   WAREHOUSE = <% warehouse %>
   SCHEDULE = 'USING CRON 30 4 * * * UTC'
+  SUSPEND_TASK_AFTER_NUM_FAILURES = 0
   COMMENT = 'Deletes runs that ended long ago; resumed when ledger_days is set'
 AS
   CALL PURGE_LEDGER(<% purge_days %>);

@@ -154,6 +154,9 @@ class Values(BaseModel):
     bridge_name: BridgeName = Field("bridge", description="the app's setting BRIDGE_NAME")
     predictions_table: TableName | None = Field(None, description="table into which the files of runs are loaded")
     service: Identifier = Field("ML_BRIDGE_SERVICE", description="service in Snowpark Container Services")
+    outbox_sweep_minutes: int = Field(
+        360, ge=10, le=10_080, description="minutes between two sweeps of RUN_REQUESTS, each a minute of the warehouse"
+    )
     ledger_days: int | None = Field(None, ge=62, le=36_500, description="days for which ended runs are kept")
 
     @property

@@ -1,6 +1,6 @@
 """Applies the project's SQL scripts to the laptop's Snowflake, as `make sql-deploy` does to a real one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from bridge.deploy.rendering import Renderer
@@ -25,16 +25,17 @@ SECRETS = {
 }
 
 
-def laptop_values() -> Values:
+def laptop_values(doors: Collection[Door] = DOORS) -> Values:
     """The values of the laptop's deployment."""
     return parse(
         {
             "database": endpoints.DATABASE,
             "schema": endpoints.SCHEMA,
-            "doors": list(DOORS),
-            "tenant_id": "00000000-0000-0000-0000-000000000000",
-            "app_id": "00000000-0000-0000-0000-000000000001",
+            "doors": list(doors),
+            "tenant_id": endpoints.TENANT_ID,
+            "app_id": endpoints.APP_ID,
             "app_identity_id": "00000000-0000-0000-0000-000000000002",
+            "client_id": endpoints.CLIENT_ID,
             "app_host": endpoints.APP_HOST,
             "api_url": endpoints.API_URL,
             "service_bus_host": endpoints.SERVICE_BUS_HOST,

@@ -10,25 +10,29 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, Protocol
 
 STAGE = "EXCHANGE"
 ENDED = ("COMPLETED", "FAILED", "CANCELED", "REJECTED")
 #: Files of this size are read well in parallel.
 FILE_BYTES = 256 * 1024 * 1024
+#: A file that does not fit is not loaded by trying for ever.
+TRIES = 5
 _RUN_ID = re.compile(r"r-[a-z2-7]{26}")
 _QUERY = re.compile(r"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
 _NAME_PART = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
-_NAME = re.compile(rf"{_NAME_PART}(?:\.{_NAME_PART}){{0,2}}")
+_NAME = re.compile(_NAME_PART + r"(?:\." + _NAME_PART + "){0,2}")
 #: A run that ended without results is marked by LOADED_AT alone; for a while a replay may still complete it.
 _OPEN = """
 SELECT RUN_ID, LOADED_AT IS NOT NULL FROM HAND_OVERS
-WHERE LOADED_AT IS NULL OR (ROWS_LOADED IS NULL AND EXPORTED_AT > DATEADD('day', -62, CURRENT_TIMESTAMP()))
+WHERE TRIES < ? AND (
+  LOADED_AT IS NULL OR (ROWS_LOADED IS NULL AND EXPORTED_AT > DATEADD('day', -62, CURRENT_TIMESTAMP()))
+)
 ORDER BY 2, EXPORTED_AT LIMIT 1000
 """
 #: The ids are named, so that not the whole ledger is read.
 _STATUSES = "SELECT RUN_ID, STATUS FROM RUNS_ALL WHERE RUN_ID IN ({})"
+_FAILED = "UPDATE HAND_OVERS SET TRIES = TRIES + 1 WHERE RUN_ID = ?"
 _DONE = "UPDATE HAND_OVERS SET LOADED_AT = CURRENT_TIMESTAMP(), ROWS_LOADED = ? WHERE RUN_ID = ?"
 
 
@@ -59,7 +63,7 @@ def export_and_submit(
     session: Session,
     source: str,
     pipeline: str,
-    inputs: dict[str, Any] | None,
+    inputs_json: str | None,
     idempotency_key: str | None = None,
     *,
     bridge_name: str,
@@ -75,13 +79,13 @@ def export_and_submit(
     """
     if not pipeline or not source:
         raise ValueError("say what to unload and which pipeline to run")
-    if inputs is not None and input_name in inputs:
+    if input_name in json.loads(inputs_json or "{}"):
         raise ValueError(f"the input '{input_name}' becomes the path of the files: leave it out")
     frame = _frame(session, source)
-    key = idempotency_key or str(uuid.uuid4())
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
     run = run_id(bridge_name, pipeline, key)
     place = f"{quoted(home)}." if home else ""
-    folder, hand_overs = f"@{place}{STAGE}/in/{run}/", f"{place}HAND_OVERS"
+    folder, hand_overs = f"'@{place}{STAGE}/in/{run}/'", f"{place}HAND_OVERS"
     answer: dict[str, Any] = {"run_id": run, "pipeline": pipeline, "idempotency_key": key}
     is_new = not session.sql(f"SELECT 1 FROM {hand_overs} WHERE RUN_ID = ?", [run]).collect()  # noqa: S608 - in quotes
     if is_new:
@@ -93,8 +97,7 @@ def export_and_submit(
         session.sql(f"INSERT INTO {hand_overs} (RUN_ID, PIPELINE) VALUES (?, ?)", [run, pipeline]).collect()  # noqa: S608 - in quotes
     answer["path"] = f"{datastore_path.rstrip('/')}/in/{run}/"
     row = session.sql(
-        f"CALL {place}START_RUN(?, PARSE_JSON(?)::OBJECT, ?)",
-        [pipeline, _to_json({**(inputs or {}), input_name: answer["path"]}), key],
+        f"CALL {place}START_RUN_JSON(?, ?, ?)", [pipeline, _with_path(inputs_json, input_name, answer["path"]), key]
     ).collect()[0]
     answer |= {name: value for name, value in json.loads(row[0]).items() if value is not None}
     if answer.get("run_id") != run and answer.get("status") != "REJECTED":
@@ -107,6 +110,8 @@ def export_and_submit(
 
 def load_outputs(session: Session, table: str) -> dict[str, Any]:
     """Load the results of all runs that have completed since, by the names of the columns; a file is loaded once.
+
+    A run whose results could not be loaded is tried again with the next calls, a few times.
 
     Raises: RuntimeError when the results of some could not be loaded, after all others were.
     """
@@ -124,9 +129,11 @@ def load_outputs(session: Session, table: str) -> dict[str, Any]:
                 otherwise += 1
         except Exception as error:
             failures.append(f"{run}: {error}")
+            session.sql(_FAILED, [run]).collect()
     if failures:
         raise RuntimeError(
-            f"the results of {len(failures)} runs could not be loaded and stay for the next call, {loaded} were. "
+            f"the results of {len(failures)} runs could not be loaded, those of {loaded} were. They stay for the "
+            f"next calls until they have failed {TRIES} times; set HAND_OVERS.TRIES to 0 to try again. "
             f"The first: {failures[0][:2_000]}"
         )
     return {"runs_loaded": loaded, "rows_loaded": rows, "runs_without_results": otherwise}
@@ -168,7 +175,7 @@ def _export(session: Session, frame: Frame, folder: str) -> int:
 
 def _ended(session: Session) -> list[tuple[str, bool, str]]:
     """The hand-overs to look at whose runs have ended: run id, whether it is marked already, and status."""
-    marked = {str(run): bool(is_marked) for run, is_marked in session.sql(_OPEN).collect()}
+    marked = {str(run): bool(is_marked) for run, is_marked in session.sql(_OPEN, [TRIES]).collect()}
     if not marked:
         return []
     binds = ", ".join("?" * len(marked))
@@ -180,7 +187,7 @@ def _load(session: Session, target: str, run: str) -> int:
     if not _RUN_ID.fullmatch(run):
         raise ValueError(f"not a run id: {run[:100]!r}")
     found = session.sql(
-        f"COPY INTO {target} FROM @{STAGE}/out/{run}/ "
+        f"COPY INTO {target} FROM '@{STAGE}/out/{run}/' "
         "FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
     ).collect()
     return sum(_of(row, "rows_loaded") for row in found)
@@ -192,12 +199,7 @@ def _of(row: Any, column: str) -> int:
     return int(values.get(column) or 0)
 
 
-def _to_json(inputs: dict[str, Any]) -> str:
-    return json.dumps(inputs, default=_plain, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """What Snowflake hands over within an OBJECT besides JSON's own types."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return None if hasattr(value, "is_sql_null") else str(value)
+def _with_path(inputs_json: str | None, name: str, path: str) -> str:
+    """The inputs and one more; their own text stays as it is, so that no number loses a digit."""
+    given = (inputs_json or "{}").strip()[1:-1].strip()
+    return "{" + ", ".join(part for part in (given, json.dumps({name: path})[1:-1]) if part) + "}"

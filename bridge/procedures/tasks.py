@@ -4,14 +4,15 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Protocol
 
 ENDED = ("COMPLETED", "FAILED", "CANCELED", "REJECTED")
 #: Between two looks: quick for short runs, and not too many statements for long ones.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 15.0
-REQUESTS_PER_CALL = 500
+REQUESTS_AT_ONCE = 500
+#: A task is ended by Snowflake after an hour, and would not say what it had done.
+SENDING_SECONDS = 2_400.0
 #: When requests fail for so long, the app is away and the next call of the task will do.
 FAILING_SECONDS = 600.0
 _RUN_ID = re.compile(r"r-[a-z2-7]{26}")
@@ -79,8 +80,11 @@ def _check_fingerprint(row: Mapping[str, Any], wanted: str | None) -> None:
         )
 
 
-def start_run_in_task(session: Session, pipeline: str, inputs: Any) -> dict[str, Any]:
+def start_run_in_task(session: Session, pipeline: str, inputs_json: str | None, home: str) -> dict[str, Any]:
     """Start the run of this run of the task, and leave its id for the next tasks of the graph.
+
+    With the caller's rights, because those of an owner may not set a return value. Hence it also runs in the schema of
+    the task, of which the key is made: `home` is the bridge's own, as DATABASE.SCHEMA.
 
     A repeated run of the graph keeps its group, so it meets the same run again. Once for each pipeline in one task: a
     second call for the same pipeline would meet the first one's run.
@@ -91,7 +95,7 @@ def start_run_in_task(session: Session, pipeline: str, inputs: Any) -> dict[str,
         task, group = session.sql(_THIS_TASK).collect()[0]
     except Exception as error:
         raise RuntimeError(f"this works in tasks only, CALL START_RUN works everywhere: {error}") from error
-    answer = _start_run(session, pipeline, _to_json(inputs), f"task:{task}:{group}")
+    answer = _start_run(session, pipeline, inputs_json or "{}", f"task:{task}:{group}", f"{home}.")
     run_id = answer.get("run_id")
     if answer.get("status") == "REJECTED":
         errors = answer.get("errors") or [answer.get("error")]
@@ -102,35 +106,40 @@ def start_run_in_task(session: Session, pipeline: str, inputs: Any) -> dict[str,
     return answer
 
 
-def send_run_requests(session: Session, limit: int = REQUESTS_PER_CALL) -> dict[str, Any]:
+def send_run_requests(session: Session, limit: int = REQUESTS_AT_ONCE) -> dict[str, Any]:
     """Start the runs of RUN_REQUESTS that have no answer yet, oldest first, and write the answers there.
 
     Sending one twice is harmless, as the key stays; so is a crash between the sending and the writing.
 
     Raises: RuntimeError when some could not be sent, after all others were: they are sent by the next call.
     """
-    waiting = session.sql(_REQUESTS, [limit]).collect()
+    deadline = time.monotonic() + SENDING_SECONDS
     statuses: list[str] = []
-    failures: list[str] = []
-    failing_seconds = 0.0
-    for key, pipeline, inputs in waiting:
-        began = time.monotonic()
-        try:
-            answer = _answer_to(session, key, pipeline, inputs)
-            session.sql(_ANSWER, [json.dumps(answer), key, pipeline]).collect()
-            statuses.append(str(answer.get("status")))
-        except Exception as error:
-            failures.append(f"'{key}': {error}")
-            failing_seconds += time.monotonic() - began
-        if failing_seconds > FAILING_SECONDS:
-            break
+    failures: dict[tuple[str, str], str] = {}
+    failing_seconds, is_more = 0.0, True
+    while is_more and failing_seconds <= FAILING_SECONDS and time.monotonic() < deadline:
+        # Those that failed are still among the oldest.
+        found = session.sql(_REQUESTS, [limit + len(failures)]).collect()
+        waiting = [row for row in found if (row[0], row[1]) not in failures]
+        is_more = len(waiting) >= limit
+        for key, pipeline, inputs in waiting:
+            began = time.monotonic()
+            try:
+                answer = _answer_to(session, key, pipeline, inputs)
+                session.sql(_ANSWER, [json.dumps(answer), key, pipeline]).collect()
+                statuses.append(str(answer.get("status")))
+            except Exception as error:
+                failures[key, pipeline] = f"'{key}': {error}"
+                failing_seconds += time.monotonic() - began
+            if failing_seconds > FAILING_SECONDS or began > deadline:
+                is_more = True
+                break
     if failures:
         raise RuntimeError(
-            f"{len(failures)} of {len(waiting)} requests could not be sent and stay in RUN_REQUESTS for the next call, "
-            f"{len(statuses)} were answered. The first: {failures[0][:2_000]}"
+            f"{len(failures)} requests could not be sent and stay in RUN_REQUESTS for the next call, "
+            f"{len(statuses)} were answered. The first: {next(iter(failures.values()))[:2_000]}"
         )
-    rejected = statuses.count("REJECTED")
-    return {"answered": len(statuses), "rejected": rejected, "more": len(waiting) == limit}
+    return {"answered": len(statuses), "rejected": statuses.count("REJECTED"), "more": is_more}
 
 
 def _answer_to(session: Session, key: str, pipeline: str, inputs: str | None) -> dict[str, Any]:
@@ -141,21 +150,10 @@ def _answer_to(session: Session, key: str, pipeline: str, inputs: str | None) ->
     return _start_run(session, pipeline, str(text), key)
 
 
-def _start_run(session: Session, pipeline: str, inputs: str, key: str) -> dict[str, Any]:
-    row = session.sql("CALL START_RUN(?, PARSE_JSON(?)::OBJECT, ?)", [pipeline, inputs, key]).collect()[0]
+def _start_run(session: Session, pipeline: str, inputs_json: str, key: str, place: str = "") -> dict[str, Any]:
+    row = session.sql(f"CALL {place}START_RUN_JSON(?, ?, ?)", [pipeline, inputs_json, key]).collect()[0]
     answer = json.loads(row[0])
     return answer if isinstance(answer, dict) else {"status": None, "answer": answer}
-
-
-def _to_json(inputs: Any) -> str:
-    return json.dumps({} if inputs is None else inputs, default=_plain, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """What Snowflake hands over within an OBJECT besides JSON's own types."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return None if hasattr(value, "is_sql_null") else str(value)
 
 
 def _told(error: Any) -> str:

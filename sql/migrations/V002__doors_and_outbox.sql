@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS HAND_OVERS (
   PIPELINE VARCHAR NOT NULL,
   EXPORTED_AT TIMESTAMP_TZ NOT NULL DEFAULT CURRENT_TIMESTAMP() COMMENT 'when its input files were written',
   LOADED_AT TIMESTAMP_TZ COMMENT 'when its output files were loaded; NULL: not yet',
-  ROWS_LOADED NUMBER(38, 0)
+  ROWS_LOADED NUMBER(38, 0),
+  TRIES NUMBER(10, 0) NOT NULL DEFAULT 0 COMMENT 'loads that failed; after five the hand-over is left alone: set it to 0 to try again'
 )
 COMMENT = 'Data handed to runs as files, and what came back';

@@ -417,7 +417,7 @@ def test_the_fault_kinds_exist() -> None:
     rows = table(text[text.index("| service |") :])
     packages = {"functions": "host", "azure_ml": "aml", "service_bus": "servicebus", "event_grid": "eventgrid"}
 
-    assert {names(row[0])[0] for row in rows} == {*packages, "snowflake"}
+    assert {names(row[0])[0] for row in rows} == {*packages, "snowflake", "entra"}
     for row in rows:
         (service,) = names(row[0])
         directory = ROOT / "bridge" / "local" / packages.get(service, service)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,16 @@ from tests.emulators.snowflake_service import SnowflakeService, rows, value
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("migrations/V001__ledger.sql", "migrations/V002__doors_and_outbox.sql", "030_views.sql")
 NO_OPTIONS = "PACKAGES = ('snowflake-snowpark-python')"
-#: A START_RUN without an app behind it: it notes its calls, and the pipeline's name says what comes of them.
-START_RUN = """
+#: A START_RUN_JSON without an app behind it: it notes its calls, and the pipeline's name says what comes of them.
+START_RUN_JSON = """
 import base64, hashlib, json
 
-def run(session, pipeline, inputs, idempotency_key):
-    binds = [pipeline, json.dumps(inputs), idempotency_key]
-    session.sql("INSERT INTO CALLS SELECT ?, PARSE_JSON(?), ?", binds).collect()
+def run(session, pipeline, inputs_json, idempotency_key):
+    session.sql("INSERT INTO CALLS SELECT ?, ?, ?", [pipeline, inputs_json, idempotency_key]).collect()
     if pipeline == "away":
         raise RuntimeError("the app is away")
     digest = hashlib.sha256()
-    for raw in (b"bridge", pipeline.encode(), idempotency_key.encode()):
+    for raw in (b"laptop", pipeline.encode(), idempotency_key.encode()):
         digest.update(len(raw).to_bytes(8, "big") + raw)
     answer = {"run_id": "r-" + base64.b32encode(digest.digest()).decode().lower()[:26], "pipeline": pipeline}
     if pipeline == "bad":
@@ -47,7 +47,7 @@ class Ledger:
         for script in SCRIPTS:
             for statement in statements(renderer.render(script).text):
                 self.run(statement)
-        self.run("CREATE TABLE CALLS (PIPELINE VARCHAR, INPUTS VARIANT, IDEMPOTENCY_KEY VARCHAR)")
+        self.run("CREATE TABLE CALLS (PIPELINE VARCHAR, INPUTS VARCHAR, IDEMPOTENCY_KEY VARCHAR)")
 
     def run(self, sql: str, *binds: object) -> list[Any]:
         return rows(self.connection, sql, binds or None)
@@ -71,6 +71,12 @@ class Ledger:
             f"HANDLER = '{handler}' {options} EXECUTE AS {rights}\n"
             "AS $$\n" + "\n".join([body, *lines]) + "\n$$"
         )
+
+    def procedures_of(self, script: str) -> None:
+        """The procedures of a script of the project, as a deployment makes them."""
+        for statement in statements(Renderer(laptop_values()).render(script).text):
+            if statement.startswith("CREATE OR REPLACE PROCEDURE "):
+                self.run(statement)
 
     def call(self, sql: str, *binds: object) -> Any:
         """What a procedure answers."""
@@ -102,15 +108,15 @@ class Ledger:
         return int(self.value("SELECT COUNT(*) FROM IDENTIFIER(?)", table))
 
     def calls(self) -> list[tuple[str, Any, str]]:
-        """What START_RUN was called with."""
+        """What START_RUN_JSON was called with."""
         found = self.run("SELECT PIPELINE, INPUTS, IDEMPOTENCY_KEY FROM CALLS")
-        return [(pipeline, json.loads(inputs), key) for pipeline, inputs, key in found]
+        return [(pipeline, json.loads(inputs, parse_float=Decimal), key) for pipeline, inputs, key in found]
 
 
 @contextmanager
 def ledger_running() -> Iterator[Ledger]:
     with SnowflakeService() as service:
         ledger = Ledger(service)
-        signature = "START_RUN(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR DEFAULT NULL)"
-        ledger.create(signature, START_RUN)
+        signature = "START_RUN_JSON(pipeline VARCHAR, inputs_json VARCHAR, idempotency_key VARCHAR DEFAULT NULL)"
+        ledger.create(signature, START_RUN_JSON)
         yield ledger

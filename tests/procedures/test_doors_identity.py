@@ -41,7 +41,7 @@ def test_entra_is_the_default_authority() -> None:
 def test_the_token_of_snowflake_is_exchanged_for_one_of_the_app(
     app: Playback, entra: Playback, secrets: Secrets
 ) -> None:
-    start_run(HttpDoor(app.url, identity(entra)), "train", {})
+    start_run(HttpDoor(app.url, identity(entra)), "train", "{}")
 
     (asked,) = entra.received
     assert asked.path == f"/{TENANT}/oauth2/v2.0/token"
@@ -59,7 +59,7 @@ def test_the_token_of_snowflake_is_exchanged_for_one_of_the_app(
 
 def test_a_token_is_used_until_shortly_before_its_end(app: Playback, entra: Playback) -> None:
     for _ in range(3):
-        start_run(HttpDoor(app.url, identity(entra)), "train", {})
+        start_run(HttpDoor(app.url, identity(entra)), "train", "{}")
 
     assert len(entra.received) == 1
 
@@ -69,14 +69,14 @@ def test_a_token_about_to_end_is_not_used_again(app: Playback, entra: Playback, 
     entra.plays(token(seconds))
 
     for _ in range(2):
-        start_run(HttpDoor(app.url, identity(entra)), "train", {})
+        start_run(HttpDoor(app.url, identity(entra)), "train", "{}")
 
     assert len(entra.received) == 2
 
 
 def test_every_scope_has_its_own_token(app: Playback, entra: Playback) -> None:
     for scope in ("a", "b"):
-        start_run(HttpDoor(app.url, identity(entra, scope=scope)), "train", {})
+        start_run(HttpDoor(app.url, identity(entra, scope=scope)), "train", "{}")
 
     assert [parse_qs(asked.body.decode())["scope"] for asked in entra.received] == [["a"], ["b"]]
 
@@ -84,7 +84,7 @@ def test_every_scope_has_its_own_token(app: Playback, entra: Playback) -> None:
 def test_passing_trouble_of_entra_is_tried_again(app: Playback, entra: Playback) -> None:
     entra.plays(Answer(503), token(3599))
 
-    assert start_run(HttpDoor(app.url, identity(entra)), "train", {})["status"] == "ACCEPTED"
+    assert start_run(HttpDoor(app.url, identity(entra)), "train", "{}")["status"] == "ACCEPTED"
     assert len(entra.received) == 2
 
 
@@ -102,7 +102,7 @@ def test_a_refused_exchange_names_the_federated_credential(
 ) -> None:
     entra.plays(refusal)
 
-    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", {}))
+    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", "{}"))
 
     assert f"answered {refusal.status}" in text
     assert "federated credential" in text
@@ -113,11 +113,11 @@ def test_a_refused_exchange_names_the_federated_credential(
 def test_a_refusal_of_entra_is_quoted(app: Playback, entra: Playback, failing: Failing) -> None:
     entra.plays(Answer(401, {"error": "invalid_client", "error_description": "AADSTS700213: No matching record."}))
 
-    assert "AADSTS700213" in failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", {}))
+    assert "AADSTS700213" in failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", "{}"))
 
 
 def test_a_secret_that_issues_no_token_is_told(app: Playback, entra: Playback, failing: Failing) -> None:
-    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra, "forgotten")), "train", {}))
+    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra, "forgotten")), "train", "{}"))
 
     assert "secret 'forgotten'" in text
 
@@ -125,7 +125,7 @@ def test_a_secret_that_issues_no_token_is_told(app: Playback, entra: Playback, f
 def test_a_token_that_the_door_refuses_is_not_shown(app: Playback, entra: Playback, failing: Failing) -> None:
     app.plays(Answer(401, f"Bearer {ACCESS_TOKEN} has no role".encode(), "text/plain"))
 
-    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", {}))
+    text = failing(lambda: start_run(HttpDoor(app.url, identity(entra)), "train", "{}"))
 
     assert ACCESS_TOKEN not in text
     assert CLIENT in text
@@ -135,5 +135,5 @@ def test_an_event_is_published_with_a_token(playback: Playback, entra: Playback)
     playback.plays(Answer(200))
     door = EventGridDoor(f"{playback.url}/api/events", identity(entra, scope="https://eventgrid.azure.net/.default"))
 
-    assert publish_event(door, "Bridge.Test", "orders/1", {})["status"] == "PUBLISHED"
+    assert publish_event(door, "Bridge.Test", "orders/1", "{}")["status"] == "PUBLISHED"
     assert playback.received[0].headers["Authorization"] == f"Bearer {ACCESS_TOKEN}"

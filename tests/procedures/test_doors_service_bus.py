@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 
 import pytest
 from azure.servicebus._pyamqp.utils import generate_sas_token
@@ -57,7 +56,7 @@ def door(url: str, key_name: str = KEY_NAME) -> ServiceBusDoor:
 
 
 def test_a_message_arrives_as_it_was_sent(service: ServiceBus, line: Line) -> None:
-    answer = send_message(door(service.rest_url), "orders", {"pipeline": "train", "n": Decimal("0.10")}, "m-1")
+    answer = send_message(door(service.rest_url), "orders", '{"pipeline": "train", "n": 0.10}', "m-1")
 
     assert answer == {"status": "SENT", "queue": "orders", "message_id": "m-1"}
     (message,) = line.receive_all(1)
@@ -67,9 +66,11 @@ def test_a_message_arrives_as_it_was_sent(service: ServiceBus, line: Line) -> No
 
 @pytest.mark.parametrize(
     ("body", "text"),
-    [("as it is, ä", "as it is, ä"), (["a", None], '["a", null]'), (None, "null"), (5, "5"), ({}, "{}")],
+    [('"as it is, \\u00e4"', "as it is, ä"), ('["a",null]', '["a",null]'), (None, "null"), ("5", "5"), ("{}", "{}")],
 )
-def test_text_is_sent_as_it_is_and_all_else_as_json(service: ServiceBus, line: Line, body: object, text: str) -> None:
+def test_text_is_sent_as_it_is_and_all_else_as_json(
+    service: ServiceBus, line: Line, body: str | None, text: str
+) -> None:
     send_message(door(service.rest_url), "orders", body)
 
     (message,) = line.receive_all(1)
@@ -77,14 +78,14 @@ def test_text_is_sent_as_it_is_and_all_else_as_json(service: ServiceBus, line: L
 
 
 def test_a_message_without_an_id_gets_one(service: ServiceBus, line: Line) -> None:
-    answer = send_message(door(service.rest_url), "orders", {})
+    answer = send_message(door(service.rest_url), "orders", "{}")
 
     (message,) = line.receive_all(1)
     assert message.message_id == answer["message_id"] == str(uuid.UUID(answer["message_id"]))
 
 
 def test_an_id_of_any_letters_arrives(service: ServiceBus, line: Line) -> None:
-    send_message(door(service.rest_url), "orders", {}, 'Grüße "7"\n')
+    send_message(door(service.rest_url), "orders", "{}", 'Grüße "7"\n')
 
     (message,) = line.receive_all(1)
     assert message.message_id == 'Grüße "7"\n'
@@ -92,7 +93,7 @@ def test_an_id_of_any_letters_arrives(service: ServiceBus, line: Line) -> None:
 
 def test_a_message_sent_again_is_dropped_where_duplicates_are_detected(service: ServiceBus) -> None:
     for _ in range(2):
-        send_message(door(service.rest_url), "unique", {}, "m-1")
+        send_message(door(service.rest_url), "unique", "{}", "m-1")
 
     assert len(service.messages("unique")) == 1
 
@@ -102,7 +103,7 @@ def test_an_expired_signature_is_refused(
 ) -> None:
     monkeypatch.setattr(doors, "SIGNATURE_SECONDS", -1)
 
-    text = failing(lambda: send_message(door(service.rest_url), "orders", {}, "m-1"))
+    text = failing(lambda: send_message(door(service.rest_url), "orders", "{}", "m-1"))
 
     assert "answered 401: ExpiredToken" in text
     assert "clock" in text
@@ -112,7 +113,7 @@ def test_an_expired_signature_is_refused(
 def test_a_signature_made_with_another_key_is_refused(service: ServiceBus, secrets: Secrets, failing: Failing) -> None:
     secrets.texts["send_key"] = "another"
 
-    text = failing(lambda: send_message(door(service.rest_url), "orders", {}))
+    text = failing(lambda: send_message(door(service.rest_url), "orders", "{}"))
 
     assert "answered 401" in text
     assert f"policy '{KEY_NAME}'" in text
@@ -120,7 +121,7 @@ def test_a_signature_made_with_another_key_is_refused(service: ServiceBus, secre
 
 
 def test_an_unknown_policy_is_refused(service: ServiceBus, failing: Failing) -> None:
-    assert "policy 'sender'" in failing(lambda: send_message(door(service.rest_url, key_name="sender"), "orders", {}))
+    assert "policy 'sender'" in failing(lambda: send_message(door(service.rest_url, key_name="sender"), "orders", "{}"))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +139,14 @@ def test_a_signature_that_was_tampered_with_is_refused(
 ) -> None:
     monkeypatch.setattr(doors, "shared_access_signature", lambda *given: alter(shared_access_signature(*given)))
 
-    assert "answered 401" in failing(lambda: send_message(door(service.rest_url), "orders", {}))
+    assert "answered 401" in failing(lambda: send_message(door(service.rest_url), "orders", "{}"))
     assert service.messages("orders") == []
 
 
 def test_a_signature_is_good_for_its_queue_only(service: ServiceBus, playback: Playback) -> None:
     playback.plays(Answer(201))
 
-    send_message(door(playback.url), "orders", {})
+    send_message(door(playback.url), "orders", "{}")
 
     (sent,) = playback.received
     assert sent.path == "/orders/messages"
@@ -153,18 +154,18 @@ def test_a_signature_is_good_for_its_queue_only(service: ServiceBus, playback: P
 
 
 def test_a_missing_queue_is_told(service: ServiceBus, failing: Failing) -> None:
-    assert "no queue 'nowhere'" in failing(lambda: send_message(door(service.rest_url), "nowhere", {}))
+    assert "no queue 'nowhere'" in failing(lambda: send_message(door(service.rest_url), "nowhere", "{}"))
 
 
 def test_a_message_that_is_too_large_is_told_with_its_size(service: ServiceBus, failing: Failing) -> None:
-    assert "300,000 bytes" in failing(lambda: send_message(door(service.rest_url), "orders", "x" * 300_000))
+    assert "300,000 bytes" in failing(lambda: send_message(door(service.rest_url), "orders", json.dumps("x" * 300_000)))
 
 
 def test_a_throttled_send_is_tried_again_with_the_same_id(playback: Playback, secrets: Secrets) -> None:
     secrets.texts["send_key"] = "k"
     playback.plays(Answer(503), CUT, Answer(429, headers={"Retry-After": "60"}), Answer(201))
 
-    answer = send_message(door(playback.url), "orders", {})
+    answer = send_message(door(playback.url), "orders", "{}")
 
     properties = [json.loads(sent.headers["BrokerProperties"]) for sent in playback.received]
     assert properties == [{"MessageId": answer["message_id"]}] * 4
@@ -189,9 +190,9 @@ def test_a_throttled_send_is_tried_again_with_the_same_id(playback: Playback, se
 )
 def test_a_name_that_no_queue_has_is_refused(queue: str | None) -> None:
     with pytest.raises(ValueError, match="queue's name"):
-        send_message(door("https://ns.servicebus.windows.net"), queue, {})
+        send_message(door("https://ns.servicebus.windows.net"), queue, "{}")
 
 
 def test_a_message_id_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="129 characters"):
-        send_message(door("ns.servicebus.windows.net"), "orders", {}, "m" * 129)
+        send_message(door("ns.servicebus.windows.net"), "orders", "{}", "m" * 129)

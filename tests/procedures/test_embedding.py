@@ -20,9 +20,9 @@ START = """
 BACKOFF_SECONDS = 0.01
 
 
-def run(session, pipeline, inputs, idempotency_key):
+def run(session, pipeline, inputs_json, idempotency_key):
     door = HttpDoor("https://{host}/api", FunctionKey("door_key"))
-    return start_run(door, pipeline, inputs, idempotency_key)
+    return start_run(door, pipeline, inputs_json, idempotency_key)
 """
 
 
@@ -67,7 +67,7 @@ def running() -> Iterator[Ledger]:
             "PACKAGES = ('snowflake-snowpark-python', 'requests')"
         )
         for name, host in (("START", "app.azurewebsites.net"), ("START_AWRY", "other.azurewebsites.net")):
-            signature = f"{name}(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR DEFAULT NULL)"
+            signature = f"{name}(pipeline VARCHAR, inputs_json VARCHAR, idempotency_key VARCHAR DEFAULT NULL)"
             ledger.create(signature, START.format(host=host), file="doors.py", options=options)
         yield ledger
 
@@ -81,7 +81,7 @@ def ledger(running: Ledger, playback: Playback) -> Ledger:
 def test_a_procedure_starts_a_run_over_http(ledger: Ledger, playback: Playback) -> None:
     playback.plays(Answer(503), Answer(202, {"status": "ACCEPTED", "run_id": "r-1"}))
 
-    answer = ledger.call("START('train', {'rows': 12345678901234567890})")
+    answer = ledger.call("START('train', '{\"rows\": 12345678901234567890}')")
 
     assert (answer["status"], answer["run_id"]) == ("ACCEPTED", "r-1")
     assert [sent.json()["idempotency_key"] for sent in playback.received] == [answer["idempotency_key"]] * 2
@@ -93,7 +93,7 @@ def test_a_procedure_starts_a_run_over_http(ledger: Ledger, playback: Playback) 
 def test_a_rejection_is_the_value_of_the_call(ledger: Ledger, playback: Playback) -> None:
     playback.plays(Answer(422, {"code": "WRONG_TYPE", "detail": "no", "run_id": "r-1"}, PROBLEM))
 
-    answer = ledger.call("START('train', {}, 'k1')")
+    answer = ledger.call("START('train', '{}', 'k1')")
 
     assert (answer["status"], answer["run_id"], answer["error"]["code"]) == ("REJECTED", "r-1", "WRONG_TYPE")
 
@@ -101,14 +101,14 @@ def test_a_rejection_is_the_value_of_the_call(ledger: Ledger, playback: Playback
 def test_a_refused_key_is_never_shown(ledger: Ledger, playback: Playback) -> None:
     playback.plays(Answer(401, f"{KEY} is wrong".encode(), "text/plain"))
 
-    text = ledger.refused("START('train', {}, 'k1')")
+    text = ledger.refused("START('train', '{}', 'k1')")
 
     assert "ALTER SECRET" in text
     assert KEY not in text
 
 
 def test_a_host_outside_of_the_network_rule_is_told(ledger: Ledger) -> None:
-    text = ledger.refused("START_AWRY('train', {}, 'k1')")
+    text = ledger.refused("START_AWRY('train', '{}', 'k1')")
 
     assert "'other.azurewebsites.net' must be in the VALUE_LIST" in text
     assert "'k1'" in text

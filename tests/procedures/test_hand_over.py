@@ -1,6 +1,8 @@
 """EXPORT_AND_SUBMIT and LOAD_OUTPUTS as procedures of the emulated Snowflake, with files on its stages."""
 
+import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,21 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain import identity
+from bridge.local.endpoints import BRIDGE_NAME
 from bridge.procedures import hand_over
 from bridge.procedures.hand_over import quoted
 from tests.procedures.ledger import Ledger, ledger_running
 
 DATASTORE = "azureml://datastores/exchange/paths/ml-bridge"
-CONFIG = f"bridge_name='bridge', datastore_path='{DATASTORE}'"
-EXPORT = f"""
-def run(session, source, pipeline, inputs, idempotency_key):
-    return export_and_submit(session, source, pipeline, inputs, idempotency_key, {CONFIG})
-"""
-AS_CALLER = f"""
-def run(session, source, pipeline):
-    return export_and_submit(session, source, pipeline, None, home="LAPTOP.ML_BRIDGE", {CONFIG})
-"""
-LOAD = 'def run(session):\n    return load_outputs(session, "PREDICTIONS")'
+LONG = 123456789012345678901234567890
 KEYED = "EXPORT_AND_SUBMIT(?, ?, {'rows': 2}, ?)"
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -34,15 +28,7 @@ def running() -> Iterator[Ledger]:
         ledger.run("CREATE TABLE CUSTOMERS (ID NUMBER(38, 0), NAME VARCHAR)")
         ledger.run('CREATE TABLE "odd ""name" (ID NUMBER(38, 0))')
         ledger.run("CREATE TABLE PREDICTIONS (ID NUMBER(38, 0), SCORE FLOAT)")
-        ledger.create(
-            "EXPORT_AND_SUBMIT(source VARCHAR, pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR DEFAULT NULL)",
-            EXPORT,
-            file="hand_over.py",
-        )
-        ledger.create(
-            "EXPORT_AS_CALLER(source VARCHAR, pipeline VARCHAR)", AS_CALLER, file="hand_over.py", rights="CALLER"
-        )
-        ledger.create("LOAD_OUTPUTS()", LOAD, file="hand_over.py")
+        ledger.procedures_of("090_hand_over.sql")
         yield ledger
 
 
@@ -99,7 +85,7 @@ def rows_in(ledger: Ledger, folder: str) -> list[tuple[Any, ...]]:
 def test_a_table_is_unloaded_and_its_path_becomes_an_input(ledger: Ledger) -> None:
     answer = ledger.call(KEYED, "customers", "train", "k1")
 
-    run = identity.run_id("bridge", "train", "k1")
+    run = identity.run_id(BRIDGE_NAME, "train", "k1")
     path = f"{DATASTORE}/in/{run}/"
     assert (answer["status"], answer["run_id"], answer["rows_exported"], answer["path"]) == ("ACCEPTED", run, 3, path)
     assert ledger.calls() == [("train", {"rows": 2, "data": path}, "k1")]
@@ -119,6 +105,24 @@ def test_a_table_is_unloaded_and_its_path_becomes_an_input(ledger: Ledger) -> No
 )
 def test_a_name_or_a_query_can_be_unloaded(ledger: Ledger, source: str, count: int) -> None:
     assert ledger.call(KEYED, source, "train", "k1")["rows_exported"] == count
+
+
+def test_other_inputs_keep_every_digit(ledger: Ledger) -> None:
+    ledger.call(f"EXPORT_AND_SUBMIT('customers', 'train', {{'rate': 0.5, 'tiny': 0.1, 'long': {LONG}}}, 'k1')")
+
+    ((_, inputs, _),) = ledger.calls()
+    assert {name: inputs[name] for name in ("rate", "tiny", "long")} == {
+        "rate": Decimal("0.5"),
+        "tiny": Decimal("0.1"),
+        "long": LONG,
+    }
+
+
+@pytest.mark.parametrize("given", [None, "{}", " { } ", '{"a": "}, {"}', '{"ä": [0.10], "z": null}'])
+def test_the_path_is_added_to_the_text_of_the_inputs(given: str | None) -> None:
+    text = hand_over._with_path(given, "data", 'a "path"')
+
+    assert json.loads(text) == {**json.loads(given or "{}"), "data": 'a "path"'}
 
 
 def test_without_a_key_each_call_is_a_run_of_its_own(ledger: Ledger) -> None:
@@ -144,7 +148,7 @@ def test_a_failed_start_is_made_good_by_the_same_call(ledger: Ledger) -> None:
     for _ in range(2):
         assert "the app is away" in ledger.refused(KEYED, "customers", "away", "k1")
 
-    run = identity.run_id("bridge", "away", "k1")
+    run = identity.run_id(BRIDGE_NAME, "away", "k1")
     assert len(rows_in(ledger, f"in/{run}/")) == 3
     assert len(ledger.calls()) == 2
 
@@ -159,7 +163,7 @@ def test_a_rejection_takes_the_files_away(ledger: Ledger) -> None:
 
 
 def test_a_later_rejection_under_a_used_key_leaves_the_files(ledger: Ledger) -> None:
-    run = identity.run_id("bridge", "bad", "k1")
+    run = identity.run_id(BRIDGE_NAME, "bad", "k1")
     ledger.run("INSERT INTO HAND_OVERS (RUN_ID, PIPELINE) VALUES (?, 'bad')", run)
     ledger.run(f"COPY INTO @EXCHANGE/in/{run}/ FROM CUSTOMERS FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE")
 
@@ -168,7 +172,7 @@ def test_a_later_rejection_under_a_used_key_leaves_the_files(ledger: Ledger) -> 
 
 
 def test_what_a_broken_unload_left_is_not_handed_over(ledger: Ledger) -> None:
-    run = identity.run_id("bridge", "train", "k1")
+    run = identity.run_id(BRIDGE_NAME, "train", "k1")
     ledger.run(f"COPY INTO @EXCHANGE/in/{run}/old FROM CUSTOMERS FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE")
 
     ledger.call(KEYED, "SELECT 9 AS ID, 'Eve' AS NAME", "train", "k1")
@@ -181,7 +185,7 @@ def test_a_caller_in_another_schema_unloads_from_there(ledger: Ledger) -> None:
     ledger.run("CREATE OR REPLACE TABLE SALES.CUSTOMERS AS SELECT 8 AS ID, 'Eve' AS NAME")
     ledger.run("USE SCHEMA SALES")
     try:
-        answer = ledger.call("LAPTOP.ML_BRIDGE.EXPORT_AS_CALLER('customers', 'train')")
+        answer = ledger.call("LAPTOP.ML_BRIDGE.EXPORT_AND_SUBMIT('customers', 'train', NULL)")
     finally:
         ledger.run("USE SCHEMA ML_BRIDGE")
 
@@ -225,7 +229,7 @@ def test_wrong_arguments_are_refused_before_anything_is_done(ledger: Ledger, cal
 
 def handed(ledger: Ledger, key: str, status: str | None, rank: int = 60, **columns: object) -> str:
     """A hand-over whose run has come to this status."""
-    run = identity.run_id("bridge", "train", key)
+    run = identity.run_id(BRIDGE_NAME, "train", key)
     ledger.run("INSERT INTO HAND_OVERS (RUN_ID, PIPELINE) VALUES (?, 'train')", run)
     if status is not None:
         ledger.fact(run, status, rank, **columns)
@@ -302,12 +306,18 @@ def test_a_completed_run_that_wrote_nothing_has_no_rows(ledger: Ledger) -> None:
     assert ledger.run("SELECT ROWS_LOADED FROM HAND_OVERS") == [(0,)]
 
 
-def test_results_that_do_not_fit_wait_while_others_are_loaded(ledger: Ledger) -> None:
-    bad, good = (handed(ledger, key, "COMPLETED") for key in ("k1", "k2"))
+def bad_results(ledger: Ledger, key: str) -> str:
+    """A run that has completed and written what does not fit."""
+    run = handed(ledger, key, "COMPLETED")
     ledger.run(
-        f"COPY INTO @EXCHANGE/out/{bad}/ FROM (SELECT 'no number' AS ID, 1 AS SCORE) "
+        f"COPY INTO @EXCHANGE/out/{run}/ FROM (SELECT 'no number' AS ID, 1 AS SCORE) "
         "FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE"
     )
+    return run
+
+
+def test_results_that_do_not_fit_wait_while_others_are_loaded(ledger: Ledger) -> None:
+    bad, good = bad_results(ledger, "k1"), handed(ledger, "k2", "COMPLETED")
     results(ledger, good, 2)
 
     text = ledger.refused("LOAD_OUTPUTS()")
@@ -315,6 +325,19 @@ def test_results_that_do_not_fit_wait_while_others_are_loaded(ledger: Ledger) ->
     assert "the results of 1 runs could not be loaded" in text
     assert bad in text
     assert predictions(ledger) == [(2, 0.2)]
+    assert dict(ledger.run("SELECT RUN_ID, TRIES FROM HAND_OVERS")) == {bad: 1, good: 0}
+
+
+def test_results_that_never_fit_are_given_up_and_can_be_tried_again(ledger: Ledger) -> None:
+    bad = bad_results(ledger, "k1")
+    for _ in range(hand_over.TRIES):
+        assert bad in ledger.refused("LOAD_OUTPUTS()")
+
+    assert ledger.call("LOAD_OUTPUTS()")["runs_loaded"] == 0
+    assert ledger.run("SELECT TRIES, LOADED_AT FROM HAND_OVERS") == [(hand_over.TRIES, None)]
+
+    ledger.run("UPDATE HAND_OVERS SET TRIES = 0")
+    assert bad in ledger.refused("LOAD_OUTPUTS()")
 
 
 def test_a_run_id_that_is_none_never_becomes_sql(ledger: Ledger) -> None:

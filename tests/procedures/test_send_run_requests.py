@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.procedures.ledger import Ledger, ledger_running
 
-#: With a clock in which every request takes four minutes.
+#: With a clock that goes on by some seconds whenever it is looked at.
 SLOW = """
 class Clock:
     now = 0.0
 
     def monotonic(self):
-        self.now += 240
+        self.now += {}
         return self.now
 
 
@@ -26,7 +27,8 @@ time = Clock()
 def running() -> Iterator[Ledger]:
     with ledger_running() as ledger:
         ledger.create("SEND_RUN_REQUESTS()", file="tasks.py", handler="send_run_requests")
-        ledger.create("SEND_SLOWLY()", SLOW, file="tasks.py", handler="send_run_requests")
+        ledger.create("SEND_SLOWLY()", SLOW.format(240), file="tasks.py", handler="send_run_requests")
+        ledger.create("SEND_FOR_LONG()", SLOW.format(500), file="tasks.py", handler="send_run_requests")
         ledger.create("SEND_SOME()", "def run(session):", "    return send_run_requests(session, 2)", file="tasks.py")
         yield ledger
 
@@ -125,7 +127,7 @@ def test_a_request_that_fails_waits_while_the_others_are_sent(ledger: Ledger) ->
 
     text = ledger.refused("SEND_RUN_REQUESTS()")
 
-    assert "1 of 2 requests could not be sent" in text
+    assert "1 requests could not be sent" in text
     assert "'k1'" in text
     assert "the app is away" in text
     assert answers(ledger)["k1"] is None
@@ -136,14 +138,43 @@ def test_an_app_that_stays_away_is_not_asked_for_every_request(ledger: Ledger) -
     for minute in range(5):
         ask(ledger, f"k{minute}", "away", minute=minute)
 
-    assert "3 of 5 requests could not be sent" in ledger.refused("SEND_SLOWLY()")
+    assert "3 requests could not be sent" in ledger.refused("SEND_SLOWLY()")
     assert len(ledger.calls()) == 3
 
 
-def test_more_requests_than_one_call_takes_are_left_for_the_next(ledger: Ledger) -> None:
-    for minute in range(3):
+def test_more_requests_than_are_read_at_once_are_all_sent(ledger: Ledger) -> None:
+    for minute in range(5):
         ask(ledger, f"k{minute}", minute=minute)
 
-    assert ledger.call("SEND_SOME()") == {"answered": 2, "rejected": 0, "more": True}
-    assert [key for key, answer in answers(ledger).items() if answer is None] == ["k2"]
-    assert ledger.call("SEND_SOME()") == {"answered": 1, "rejected": 0, "more": False}
+    assert ledger.call("SEND_SOME()") == {"answered": 5, "rejected": 0, "more": False}
+    assert [key for _, _, key in ledger.calls()] == [f"k{minute}" for minute in range(5)]
+
+
+def test_requests_that_fail_do_not_keep_others_from_being_read(ledger: Ledger) -> None:
+    for minute in range(3):
+        ask(ledger, f"bad{minute}", "away", minute=minute)
+    ask(ledger, "good", minute=9)
+
+    assert "3 requests could not be sent" in ledger.refused("SEND_SOME()")
+    assert answers(ledger)["good"]["status"] == "ACCEPTED"
+    assert len(ledger.calls()) == 4
+
+
+def test_a_call_ends_before_its_task_would_be_ended(ledger: Ledger) -> None:
+    for minute in range(9):
+        ask(ledger, f"k{minute}", minute=minute)
+
+    found = ledger.call("SEND_FOR_LONG()")
+
+    assert found["more"]
+    assert 0 < found["answered"] < 9
+    assert len(ledger.calls()) == found["answered"]
+
+
+def test_numbers_are_sent_as_they_were_written(ledger: Ledger) -> None:
+    ask(ledger, "k1", inputs='{"rate": 0.5, "tiny": 0.1, "long": 123456789012345678901234567890}')
+
+    ledger.call("SEND_RUN_REQUESTS()")
+
+    ((_, inputs, _),) = ledger.calls()
+    assert inputs == {"rate": Decimal("0.5"), "tiny": Decimal("0.1"), "long": 123456789012345678901234567890}

@@ -1,23 +1,25 @@
 """START_RUN_IN_TASK as the body of tasks of the emulated Snowflake: one run for each run of the task's graph."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from bridge.domain.identity import run_id
+from bridge.local.endpoints import BRIDGE_NAME
 from tests.eventually import eventually
 from tests.procedures.ledger import Ledger, ledger_running
 
 TASK = "CREATE OR REPLACE TASK {} WAREHOUSE = W AS CALL START_RUN_IN_TASK('{}', {{'as_of': '2026-11-01', 'n': 1}})"
+LONG = 123456789012345678901234567890
+NUMBERS = f"{{'learning_rate': 0.5, 'tiny': 0.1, 'long': {LONG}}}"
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Ledger]:
     with ledger_running() as ledger:
-        ledger.create(
-            "START_RUN_IN_TASK(pipeline VARCHAR, inputs OBJECT)", file="tasks.py", handler="start_run_in_task"
-        )
+        ledger.procedures_of("085_tasks.sql")
         for name, pipeline in (("NIGHTLY", "train"), ("WEEKLY", "train"), ("WRONG", "bad"), ("LONELY", "away")):
             ledger.run(TASK.format(name, pipeline))
         yield ledger
@@ -34,7 +36,7 @@ def executed(ledger: Ledger, task: str, count: int = 1) -> dict[str, Any]:
     ledger.run(f"EXECUTE TASK {task}")
 
     def ended() -> dict[str, Any] | None:
-        (found,) = [each for each in ledger.service.ask("/tasks") if each["name"].split(".")[-1] == task]
+        (found,) = [each for each in ledger.service.ask("/tasks") if each["name"].endswith(f".{task}")]
         runs: list[dict[str, Any]] = found["runs"]
         return runs[-1] if len(runs) == count and runs[-1]["completed_at"] else None
 
@@ -53,7 +55,7 @@ def test_the_run_id_is_the_return_value_of_the_task(ledger: Ledger) -> None:
     run = executed(ledger, "NIGHTLY")
 
     ((_, _, key),) = ledger.calls()
-    assert run["return_value"] == run_id("bridge", "train", key)
+    assert run["return_value"] == run_id(BRIDGE_NAME, "train", key)
 
 
 def test_every_run_of_the_graph_and_every_task_has_its_own_key(ledger: Ledger) -> None:
@@ -62,6 +64,36 @@ def test_every_run_of_the_graph_and_every_task_has_its_own_key(ledger: Ledger) -
     executed(ledger, "WEEKLY")
 
     assert len({key for _, _, key in ledger.calls()}) == 3
+
+
+def test_numbers_arrive_as_they_were_written(ledger: Ledger) -> None:
+    ledger.run(f"CREATE OR REPLACE TASK EXACT WAREHOUSE = W AS CALL START_RUN_IN_TASK('train', {NUMBERS})")
+
+    run = executed(ledger, "EXACT")
+
+    ((_, inputs, _),) = ledger.calls()
+    assert run["state"] == "SUCCEEDED", run["error"]
+    assert inputs == {"learning_rate": Decimal("0.5"), "tiny": Decimal("0.1"), "long": LONG}
+
+
+def test_a_task_without_inputs_sends_none(ledger: Ledger) -> None:
+    ledger.run("CREATE OR REPLACE TASK BARE WAREHOUSE = W AS CALL START_RUN_IN_TASK('train', NULL)")
+
+    executed(ledger, "BARE")
+
+    assert [inputs for _, inputs, _ in ledger.calls()] == [{}]
+
+
+def test_a_task_of_another_schema_finds_the_bridge_and_has_a_key_of_its_own(ledger: Ledger) -> None:
+    ledger.run("CREATE SCHEMA IF NOT EXISTS SALES")
+    ledger.run("USE SCHEMA ML_BRIDGE")
+    body = "CALL LAPTOP.ML_BRIDGE.START_RUN_IN_TASK('train', {})"
+    ledger.run(f"CREATE OR REPLACE TASK SALES.ELSEWHERE WAREHOUSE = W AS {body}")
+
+    run = executed(ledger, "SALES.ELSEWHERE")
+
+    assert run["state"] == "SUCCEEDED", run["error"]
+    assert [key for _, _, key in ledger.calls()] == [f"task:LAPTOP.SALES.ELSEWHERE:{run['run_group_id']}"]
 
 
 def test_a_rejection_fails_the_task_and_says_why(ledger: Ledger) -> None:

@@ -98,7 +98,7 @@ def test_inserts_name_columns_that_exist_and_all_that_are_compulsory() -> None:
     assert {insert.place for insert in _inserts()} >= {
         "hand_over.py",
         "snowflake.sql",
-        "sql/085_tasks.sql, statement 8",
+        "sql/085_tasks.sql, statement 10",
     }
 
 

@@ -91,7 +91,7 @@ def test_the_second_version_has_what_doors_need(empty: Any) -> None:
         "REQUEST_KEY", "PIPELINE", "INPUTS", "REQUESTED_AT", "ANSWER", "ANSWERED_AT",
     ]  # fmt: skip
     assert [name for table, name in found if table == "HAND_OVERS"] == [
-        "RUN_ID", "PIPELINE", "EXPORTED_AT", "LOADED_AT", "ROWS_LOADED",
+        "RUN_ID", "PIPELINE", "EXPORTED_AT", "LOADED_AT", "ROWS_LOADED", "TRIES",
     ]  # fmt: skip
     assert found["RUN_REQUESTS", "REQUESTED_AT"][1] is not None
     assert found["RUN_REQUESTS", "REQUEST_KEY"][2] == "NO"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from bridge.deploy.rendering import SQL
 from tests.sql.every_script import Statement, deployed, every_statement
 
 _KIND = (
@@ -21,8 +22,13 @@ _KEPT = {
     ("SCHEMA", "ML_BRIDGE"): "may hold more than the bridge",
     ("ROLE", "ML_BRIDGE_OWNER"): "may own more than the bridge",
 }
-#: Called by tasks and their owner only.
-_INTERNAL = {"PURGE_LEDGER(NUMBER)", "LOAD_OUTPUTS()"}
+#: Called by tasks, their owner and procedures with an owner's rights only.
+_INTERNAL = {
+    "PURGE_LEDGER(NUMBER)",
+    "LOAD_OUTPUTS()",
+    "SEND_MESSAGE_JSON(VARCHAR, VARCHAR, VARCHAR)",
+    "PUBLISH_EVENT_JSON(VARCHAR, VARCHAR, VARCHAR, VARCHAR)",
+}
 
 Thing = tuple[str, str]
 
@@ -96,7 +102,7 @@ def test_the_teardown_goes_in_reverse_order() -> None:
 def test_everything_that_is_called_is_granted_or_named_as_internal() -> None:
     called = {name for kind, name in created(deployed()) if kind in _CALLED}
     grants = re.compile(
-        r"GRANT USAGE ON (?:FUNCTION|PROCEDURE) (?P<name>\w+\([^)]*\)) TO ROLE ML_BRIDGE_(?:SUBMIT|READ)$"
+        r"GRANT USAGE ON (?:FUNCTION|PROCEDURE) (?P<name>\w+\([^)]*\)) TO ROLE ML_BRIDGE_(?:SUBMIT|READ|EXPORT)$"
     )
     granted = {match["name"] for item in deployed() if (match := grants.match(item.bare))}
 
@@ -111,7 +117,7 @@ def test_a_grant_follows_its_object_in_the_same_script() -> None:
         calls = {name for kind, name in created(own) if kind in _CALLED and name not in _INTERNAL}
         text = "\n".join(item.bare for item in own)
 
-        assert not [name for name in calls if f"{name} TO ROLE ML_BRIDGE_SUBMIT" not in text], script
+        assert not [name for name in calls if f"{name} TO ROLE ML_BRIDGE_" not in text], script
 
 
 def _granted_to(role: str) -> set[str]:
@@ -149,9 +155,47 @@ def test_submitters_may_use_doors_and_no_secret_warehouse_or_integration_but_tha
         "USAGE ON SCHEMA ML_BRIDGE",
         "INSERT ON TABLE RUN_REQUESTS",
         "USAGE ON INTEGRATION ML_BRIDGE_EVENTS",
-        "USAGE ON STAGE EXCHANGE",
-        "SELECT, INSERT, DELETE ON TABLE HAND_OVERS",
     }
+
+
+def test_only_exporters_reach_the_files_and_their_book() -> None:
+    wanted = {
+        "ROLE ML_BRIDGE_SUBMIT",
+        "USAGE ON STAGE EXCHANGE",
+        "USAGE ON INTEGRATION ML_BRIDGE_STORAGE",
+        "SELECT, INSERT, DELETE ON TABLE HAND_OVERS",
+        "USAGE ON PROCEDURE EXPORT_AND_SUBMIT(VARCHAR, VARCHAR, OBJECT, VARCHAR)",
+        "USAGE ON PROCEDURE EXPORT_AND_SUBMIT_JSON(VARCHAR, VARCHAR, VARCHAR, VARCHAR)",
+    }
+
+    assert _granted_to("EXPORT") == wanted
+    for role in ("SUBMIT", "READ", "WRITER"):
+        assert not [what for what in _granted_to(role) if re.search("EXCHANGE|STORAGE|HAND_OVERS|EXPORT", what)], role
+
+
+def test_the_teardown_needs_no_warehouse_so_that_it_can_be_repeated() -> None:
+    assert not [item.place for item in _teardown() if item.text.startswith("USE WAREHOUSE")]
+
+
+def test_the_teardown_names_what_examples_make() -> None:
+    made = created(item for item in every_statement() if item.script.startswith("examples/"))
+    remark = (SQL / "teardown.sql").read_text(encoding="utf-8").partition("USE ROLE")[0]
+
+    assert len(made) >= 12
+    assert not [name for _, name in made if not re.search(rf"\b{re.escape(name)}(?!\w)", remark)]
+
+
+def test_what_exists_already_follows_its_values() -> None:
+    """Of an object that is made IF NOT EXISTS, a later statement sets what the values say."""
+    sets = " ".join(" ".join(item.text.split()) for item in deployed() if item.text.startswith("ALTER "))
+
+    for wanted in (
+        "API INTEGRATION ML_BRIDGE_API SET AZURE_AD_APPLICATION_ID = ",
+        "STORAGE INTEGRATION ML_BRIDGE_STORAGE SET STORAGE_ALLOWED_LOCATIONS = ",
+        "RESOURCE MONITOR ML_BRIDGE_MONITOR SET CREDIT_QUOTA = ",
+        "USER ML_BRIDGE_APP SET WORKLOAD_IDENTITY = ",
+    ):
+        assert wanted in sets
 
 
 def test_nobody_is_granted_everything_or_to_hand_on() -> None:
@@ -162,10 +206,15 @@ def test_nobody_is_granted_everything_or_to_hand_on() -> None:
     ]
 
 
-def test_procedures_run_as_their_owner_but_for_the_one_that_reads_the_callers_tables() -> None:
+def test_procedures_run_as_their_owner_but_for_those_that_need_the_callers_tables_or_task() -> None:
     heads = [item.bare for item in deployed() if item.text.startswith("CREATE OR REPLACE PROCEDURE ")]
     as_caller = [head for head in heads if "EXECUTE AS OWNER" not in head]
 
     assert len(heads) >= 18
-    assert [head.partition("(")[0].split()[-1] for head in as_caller] == ["EXPORT_AND_SUBMIT"]
-    assert "EXECUTE AS CALLER" in as_caller[0]
+    assert {head.partition("(")[0].split()[-1] for head in as_caller} == {
+        "START_RUN_IN_TASK",
+        "START_RUN_IN_TASK_JSON",
+        "EXPORT_AND_SUBMIT",
+        "EXPORT_AND_SUBMIT_JSON",
+    }
+    assert all("EXECUTE AS CALLER" in head for head in as_caller)

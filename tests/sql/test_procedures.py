@@ -1,4 +1,7 @@
-"""Procedures carry the files of `bridge/procedures` unchanged, and around them nothing but configuration."""
+"""Procedures carry the files of `bridge/procedures` unchanged, and around them nothing but configuration.
+
+Those with an OBJECT or a VARIANT among their arguments are in SQL, and call one of those with JSON text.
+"""
 
 import ast
 import re
@@ -10,6 +13,12 @@ from bridge.deploy.rendering import PROCEDURES
 from tests.sql.every_script import deployed, every_statement
 
 _HEAD = re.compile(r"CREATE OR REPLACE PROCEDURE (?P<name>\w+)\((?P<arguments>[^)]*)\)")
+_IN_SQL = re.compile(
+    r"\n  RETURNS VARIANT\n  LANGUAGE SQL\n  COMMENT = '[^\n]*'\n  EXECUTE AS (?P<rights>OWNER|CALLER)\nAS \$\$\n"
+    r"DECLARE\n  answer VARIANT;\nBEGIN\n"
+    r"  CALL (?P<place>\w+\.\w+\.)?(?P<inner>\w+)\((?P<given>.*)\) INTO :answer;\n"
+    r"  RETURN answer;\nEND;\n\$\$$"
+)
 #: Besides the standard library: requests, with what it is made of, and Snowpark.
 _PACKAGES = {"requests": "requests", "urllib3": "requests", "snowflake": "snowflake-snowpark-python"}
 
@@ -30,7 +39,7 @@ def _procedures(examples: bool = False) -> list[Procedure]:
     found = []
     for item in every_statement() if examples else deployed():
         head = _HEAD.match(item.text)
-        if head:
+        if head and "LANGUAGE SQL" not in item.text:
             clauses, _, rest = item.text.partition("$$")
             names = tuple(part.split()[0] for part in head["arguments"].split(",") if part.strip())
             handler = re.search(r"HANDLER = '(\w+)'", clauses)
@@ -113,6 +122,39 @@ def test_a_procedure_names_the_packages_that_it_imports() -> None:
         needed = {_PACKAGES[root] for root in roots if root in _PACKAGES} | {"snowflake-snowpark-python"}
         assert "bridge" not in roots, procedure.place
         assert procedure.packages == needed, procedure.place
+
+
+def test_objects_and_variants_are_handed_on_as_json_text() -> None:
+    """Python would get numbers with a fraction in them as text."""
+    signatures = {match["name"]: match["arguments"] for item in deployed() if (match := _HEAD.match(item.text))}
+    wrappers = [item for item in deployed() if _HEAD.match(item.text) and "LANGUAGE SQL" in item.text]
+
+    assert {name for name, arguments in signatures.items() if re.search(r"OBJECT|VARIANT", arguments)} == {
+        item.text.split("(")[0].split()[-1] for item in wrappers
+    }
+    for item in wrappers:
+        head = _HEAD.match(item.text)
+        body = _IN_SQL.fullmatch(item.text[head.end() :]) if head else None
+        assert head, item.place
+        assert body, item.place
+        assert body["inner"] == f"{head['name']}_JSON", item.place
+        # With the caller's rights, names are looked for in the caller's schema.
+        assert (body["place"] is not None) == (body["rights"] == "CALLER"), item.place
+        arguments = [part.split() for part in head["arguments"].split(",")]
+        handed = [f"TO_JSON(:{name})" if kind in {"OBJECT", "VARIANT"} else f":{name}" for name, kind, *_ in arguments]
+        assert body["given"] == ", ".join(handed), item.place
+        taken = [
+            " ".join([f"{name}_json", "VARCHAR", *more] if kind in {"OBJECT", "VARIANT"} else [name, kind, *more])
+            for name, kind, *more in arguments
+        ]
+        assert " ".join(signatures[body["inner"]].split()) == ", ".join(taken), item.place
+
+
+def test_procedures_that_are_called_with_the_callers_rights_name_where_they_are() -> None:
+    as_caller = [item for item in deployed() if "EXECUTE AS CALLER" in item.text and "LANGUAGE PYTHON" in item.text]
+
+    assert len(as_caller) == 2
+    assert all('"ML.ML_BRIDGE"' in item.text.rpartition("def run(")[2] for item in as_caller)
 
 
 def test_files_of_procedures_hold_nothing_that_would_end_their_literal_or_start_a_template() -> None:

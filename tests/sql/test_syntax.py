@@ -44,12 +44,12 @@ UNKNOWN = (
     Unknown(
         r"ALTER API INTEGRATION \w+ SET ",
         "sqlfluff 4.5 alters no API integrations",
-        {"API_ALLOWED_PREFIXES": True},
+        {"AZURE_AD_APPLICATION_ID": True, "API_ALLOWED_PREFIXES": True},
     ),
     Unknown(
         _SERVICE_FUNCTION,
         "sqlfluff 4.5 has no service functions",
-        {"SERVICE": True, "ENDPOINT": True, "MAX_BATCH_ROWS": False, "COMMENT": False},
+        {"SERVICE": True, "ENDPOINT": True, "COMMENT": True, "CONTEXT_HEADERS": True, "MAX_BATCH_ROWS": False},
     ),
     Unknown(r"DROP NETWORK RULE IF EXISTS \w+$", "sqlfluff 4.5 drops no network rules", {}),
 )
@@ -58,6 +58,8 @@ TASK_OPTIONS = {
     "WAREHOUSE": True,
     "COMMENT": True,
     "SCHEDULE": False,
+    "TIMEZONE": False,
+    "SUSPEND_TASK_AFTER_NUM_FAILURES": False,
     "TASK_AUTO_RETRY_ATTEMPTS": False,
     "ERROR_INTEGRATION": False,
     "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": False,
@@ -126,6 +128,31 @@ def test_tasks_have_only_options_that_exist() -> None:
 
     assert len(heads) >= 8
     assert not found
+
+
+def test_no_failure_suspends_a_graph_for_good() -> None:
+    tasks = [statement for statement in every_statement() if re.match(r"CREATE\b.*? TASK ", statement.text)]
+    roots = [task for task in tasks if not re.search(r"^  AFTER ", task.text, re.MULTILINE)]
+
+    assert len(roots) >= 8
+    assert not [task.place for task in roots if "SUSPEND_TASK_AFTER_NUM_FAILURES = 0\n" not in task.text]
+
+
+def test_options_of_service_functions_stand_in_the_documented_order() -> None:
+    order = ("SERVICE =", "ENDPOINT =", "COMMENT =", "CONTEXT_HEADERS =", "MAX_BATCH_ROWS =", "AS '")
+    functions = [item.text for item in every_statement() if item.script.startswith("078_")]
+
+    for text in functions:
+        places = [text.index(option) for option in order if option in text]
+        assert places == sorted(places), text
+
+
+def test_dates_of_a_schedule_do_not_depend_on_a_session() -> None:
+    tasks = [item for item in every_statement() if re.match(r"CREATE\b.*? TASK ", item.text)]
+    dated = [item for item in tasks if re.search(r"CURRENT_DATE|::DATE|TO_DATE|TRUNC", item.text)]
+
+    assert dated
+    assert not [item.place for item in dated if "TIMEZONE = 'UTC'" not in item.text]
 
 
 def test_each_exception_is_still_needed_and_the_parser_still_refuses_it() -> None:
