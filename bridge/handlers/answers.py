@@ -82,7 +82,7 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     except CallerRefused as error:
         response = problem(403, "Not allowed", str(error), correlation_id=correlation)
     except UnusableRequest as error:
-        members = {"code": error.code} if error.code else {}
+        members: dict[str, Any] = {"code": error.code} if error.code else {}
         title = "The request cannot be used"
         response = problem(error.status, title, str(error), **members, correlation_id=correlation)
     except RetryableError as error:

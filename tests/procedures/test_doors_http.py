@@ -166,8 +166,8 @@ def test_a_request_that_is_none_is_rejected_as_well(door: HttpDoor, playback: Pl
 
     answer = start_run(door, "train", "{}", "k" * 501)
 
-    assert (answer["status"], answer["error"]["code"]) == ("REJECTED", "BAD_REQUEST")
-    assert "at most 500" in answer["error"]["message"]
+    assert (answer["status"], answer["error"]["code"]) == ("REJECTED", "BAD_KEY")
+    assert "1 to 500" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("inputs", ['{"rows": NaN}', '{"rows": [-Infinity]}', '{"rows": 1', "rows"])
