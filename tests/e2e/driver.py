@@ -105,14 +105,14 @@ class Driver:
         eventually(lambda: self.scheduled(queue), PATIENCE)
         self.stack.advance(15 * 60)
 
-    def wait_until_quiet(self) -> None:
+    def wait_until_quiet(self, within: float = PATIENCE) -> None:
         """Until no earlier test's message is being handled: a fault would strike it instead."""
 
         def quiet() -> bool:
             queues = self.stack.call("service_bus", "GET", "/queues").values()
             return all(queue["active"] == queue["locked"] == 0 for queue in queues)
 
-        eventually(quiet, PATIENCE)
+        eventually(quiet, within)
 
     def struck(self, service: str, fault_id: str) -> int:
         return int(self.stack.fault(service, fault_id)["struck"])

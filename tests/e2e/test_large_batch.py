@@ -22,9 +22,11 @@ SUBMIT = """
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_thousand_rows_with_ten_bad_ones_and_a_batch_sent_again_are_990_jobs(driver: Driver) -> None:
     before = set(driver.jobs())
+    log = driver.stack.directory / "functions.log"
+    logged = log.stat().st_size
     driver.sql(ROWS)
     # The commands are queued, their facts are not: the app answers 503, and Snowflake sends the same batch again.
     driver.wait_until_quiet()
@@ -35,6 +37,7 @@ def test_a_thousand_rows_with_ten_bad_ones_and_a_batch_sent_again_are_990_jobs(d
     driver.sql(SUBMIT)
 
     assert driver.struck("service_bus", fault) == 3
+    assert b"try later: Service Bus, queue run-events" in log.read_bytes()[logged:], "no batch was answered 503"
     answers: list[dict[str, Any]] = [json.loads(row[0]) for row in driver.sql("SELECT answer FROM answers ORDER BY n")]
     assert Counter(answer["status"] for answer in answers) == {"ACCEPTED": 990, "REJECTED": 10}
     rejected = [answer for answer in answers if answer["status"] == "REJECTED"]
@@ -45,7 +48,7 @@ def test_a_thousand_rows_with_ten_bad_ones_and_a_batch_sent_again_are_990_jobs(d
     assert len(run_ids) == 990
     eventually(lambda: run_ids <= set(driver.jobs()), 240)
     eventually(lambda: recorded(driver) == 1000, 120)
-    driver.wait_until_quiet()
+    driver.wait_until_quiet(within=240)
     assert set(driver.jobs()) - before == run_ids
 
 

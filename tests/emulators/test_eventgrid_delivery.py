@@ -31,7 +31,7 @@ def test_each_event_becomes_one_message_of_the_queue(service: EventGridService) 
     service.publish("a", "b")
     counts = service.wait_for(delivered=2)
 
-    assert counts == {"accepted": 2, "delivered": 2, "dropped": 0, "dead": 0, "pending": 0}
+    assert counts == {"accepted": 2, "delivered": 2, "dropped": 0, "failed": 0, "dead": 0, "pending": 0}
     assert {received.path for received in service.receiver.received} == {"/inbound-events/messages"}
     assert subjects(service) == ["a", "b"]
 
@@ -69,7 +69,7 @@ def test_a_failed_delivery_is_tried_again_by_the_schedule(service: EventGridServ
     service.receiver.answers = [503, 500, 404]
     service.publish("s")
     for attempt, seconds in enumerate((10, 30, 60), start=1):
-        service.wait_for_attempts(attempt)
+        service.wait_for(failed=attempt)
         service.tell("/clock", advance_seconds=seconds)
     service.wait_for(delivered=1, pending=0)
 
@@ -83,7 +83,7 @@ def test_an_event_waits_for_a_queue_that_is_away(service: EventGridService, tmp_
         pass
     with EventGridService(tmp_path, gone) as other:
         other.publish("s")
-        assert other.wait_for(accepted=1)["pending"] == 1
+        assert other.wait_for(failed=1)["pending"] == 1
         with Receiver(gone.port) as back:
             other.tell("/clock", advance_seconds=10)
             other.wait_for(delivered=1)
@@ -106,7 +106,7 @@ def test_what_a_queue_refuses_for_good_is_a_dead_letter_at_once(
 def test_an_unauthorized_delivery_to_a_queue_is_tried_again(service: EventGridService) -> None:
     service.receiver.answers = [401]
     service.publish("s")
-    service.wait_for_attempts(1)
+    service.wait_for(failed=1)
     service.tell("/clock", advance_seconds=10)
 
     service.wait_for(delivered=1)
@@ -115,7 +115,7 @@ def test_an_unauthorized_delivery_to_a_queue_is_tried_again(service: EventGridSe
 def test_after_the_last_attempt_an_event_is_a_dead_letter(service: EventGridService) -> None:
     service.receiver.answers = [503, 503]
     service.publish("s", topic="brief")
-    service.wait_for_attempts(1)
+    service.wait_for("brief", failed=1)
     service.tell("/clock", advance_seconds=10)
     service.wait_for("brief", dead=1)
 
@@ -126,7 +126,7 @@ def test_after_the_last_attempt_an_event_is_a_dead_letter(service: EventGridServ
 def test_an_event_expires_while_it_waits(service: EventGridService) -> None:
     service.receiver.answers = [503]
     service.publish("s", topic="brief")
-    service.wait_for_attempts(1)
+    service.wait_for("brief", failed=1)
     service.tell("/clock", advance_seconds=300)
     service.wait_for("brief", dead=1)
 

@@ -13,7 +13,7 @@ from bridge.local.faults import FaultPlan
 
 #: Seconds to wait after the first, second, … failed attempt; the last goes on.
 RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200)
-_COUNTS = ("accepted", "delivered", "dropped", "dead")
+_COUNTS = ("accepted", "delivered", "dropped", "failed", "dead")
 
 
 @dataclass
@@ -54,7 +54,7 @@ class EventGridEmulator:
         self.clock.advance(seconds)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """By door. Accepted are events; delivered are sends, so a duplicate counts there twice."""
+        """By door. Accepted are events; delivered and failed are sends, so a duplicate counts there twice."""
         pending = [delivery.topic.door for delivery in self._pending.values()]
         return {door: {**counts, "pending": pending.count(door)} for door, counts in self._counts.items()}
 
@@ -106,6 +106,7 @@ class EventGridEmulator:
         if delivery.number not in self._pending:
             return
         delivery.attempts += 1
+        self._counts[delivery.topic.door]["failed"] += 1
         delivery.last_attempt_at = utc_text()
         if is_final:
             self._bury(delivery, "NotRetried", outcome)
