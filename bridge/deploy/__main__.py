@@ -47,7 +47,8 @@ def _sql(options: argparse.Namespace, values: Values, keys: Mapping[str, str]) -
         chosen = scripts.to_tear_down(values, with_ledger=options.with_ledger)
     if options.dry_run:
         _say("to send this by hand: snow sql --stdin --enable-templating NONE, with each *** replaced")
-        sys.stdout.write(snow.text_of(_rendered(chosen, Renderer(values))))
+        # A key that was written into the values file by mistake is not shown either.
+        sys.stdout.write(secrets.masked(snow.text_of(_rendered(chosen, Renderer(values))), keys))
         return DONE
     rendered = _rendered(chosen, Renderer(values, keys))
     snow.run(rendered, connection=options.connection, secrets=keys, say=_say)

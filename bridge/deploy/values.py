@@ -187,6 +187,8 @@ def load(file: Path) -> Values:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidValues([f"{file}: cannot be read: {error.strerror}; copy sql/values.example.yaml"]) from error
+    except UnicodeDecodeError as error:
+        raise InvalidValues([f"{file}: is not UTF-8 text: byte {error.start} cannot be read"]) from error
     except yaml.YAMLError as error:
         raise InvalidValues([f"{file}: is not YAML: {' '.join(str(error).split())}"]) from error
     if not isinstance(data, dict):
@@ -220,7 +222,8 @@ def _door_problems(data: Mapping[str, Any]) -> Iterator[str]:
             if name not in data
         )
     named = data.get("doors")
-    doors = [Door(name) for name in named if name in set(Door)] if isinstance(named, list) else []
+    known = {door.value for door in Door}
+    doors = [Door(name) for name in named if isinstance(name, str) and name in known] if isinstance(named, list) else []
     for one, other in EITHER_OR:
         if one in doors and other in doors:
             yield f"doors: {one} and {other} make the same objects: keep one of them"

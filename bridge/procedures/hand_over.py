@@ -188,7 +188,8 @@ def _load(session: Session, target: str, run: str) -> int:
         raise ValueError(f"not a run id: {run[:100]!r}")
     found = session.sql(
         f"COPY INTO {target} FROM '@{STAGE}/out/{run}/' "
-        "FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+        # Not the marker files that some writers leave beside their data.
+        "PATTERN = '.*[.]parquet' FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
     ).collect()
     return sum(_of(row, "rows_loaded") for row in found)
 

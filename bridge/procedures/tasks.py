@@ -31,12 +31,12 @@ SELECT CURRENT_DATABASE() || '.' || CURRENT_SCHEMA() || '.' || SYSTEM$TASK_RUNTI
 """
 _REQUESTS = """
 SELECT REQUEST_KEY, PIPELINE, TO_JSON(INPUTS) FROM RUN_REQUESTS WHERE ANSWER IS NULL
-QUALIFY ROW_NUMBER() OVER (PARTITION BY PIPELINE, REQUEST_KEY ORDER BY REQUESTED_AT) = 1
+QUALIFY ROW_NUMBER() OVER (PARTITION BY PIPELINE, REQUEST_KEY, TO_JSON(INPUTS) ORDER BY REQUESTED_AT) = 1
 ORDER BY REQUESTED_AT LIMIT ?
 """
 _ANSWER = """
 UPDATE RUN_REQUESTS SET ANSWER = PARSE_JSON(?), ANSWERED_AT = CURRENT_TIMESTAMP()
-WHERE REQUEST_KEY = ? AND PIPELINE = ? AND ANSWER IS NULL
+WHERE REQUEST_KEY = ? AND PIPELINE = ? AND TO_JSON(INPUTS) IS NOT DISTINCT FROM ? AND ANSWER IS NULL
 """
 
 
@@ -52,11 +52,13 @@ class Session(Protocol):
     def sql(self, query: str, params: Sequence[Any] | None = None) -> Statement: ...
 
 
-def wait_for_run(session: Session, run_id: str, seconds: Any, fingerprint: str | None = None) -> dict[str, Any]:
+def wait_for_run(session: Session, run_id: Any, seconds: Any, fingerprint: str | None = None) -> dict[str, Any]:
     """The run's row once it has ended, or when the time is up: then with `timed_out`, and status NULL if unknown.
 
     Raises: RuntimeError when the key of this run was used before for something else, whose row this would be.
     """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise ValueError(f"{run_id!r:.100} is no run id: they look like r-abcdefghijklmnopqrstuvwxyz")
     if seconds is None or seconds < 0:
         raise ValueError("say how many seconds to wait at most, 0 for one look")
     deadline, pause = time.monotonic() + float(seconds), FIRST_PAUSE_SECONDS
@@ -126,10 +128,10 @@ def send_run_requests(session: Session, limit: int = REQUESTS_AT_ONCE) -> dict[s
             began = time.monotonic()
             try:
                 answer = _answer_to(session, key, pipeline, inputs)
-                session.sql(_ANSWER, [json.dumps(answer), key, pipeline]).collect()
+                session.sql(_ANSWER, [json.dumps(answer), key, pipeline, inputs]).collect()
                 statuses.append(str(answer.get("status")))
             except Exception as error:
-                failures[key, pipeline] = f"'{key}': {error}"
+                failures[key, pipeline] = f"'{key}': {_last_line(error)}"
                 failing_seconds += time.monotonic() - began
             if failing_seconds > FAILING_SECONDS or began > deadline:
                 is_more = True
@@ -154,6 +156,13 @@ def _start_run(session: Session, pipeline: str, inputs_json: str, key: str, plac
     row = session.sql(f"CALL {place}START_RUN_JSON(?, ?, ?)", [pipeline, inputs_json, key]).collect()[0]
     answer = json.loads(row[0])
     return answer if isinstance(answer, dict) else {"status": None, "answer": answer}
+
+
+def _last_line(error: Exception) -> str:
+    """What a procedure said; Snowflake puts its whole traceback in front."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if re.match(r"\w*(Error|Failed)\b.*: ", line.strip())]
+    return (said or lines or [repr(error)])[-1].strip()
 
 
 def _told(error: Any) -> str:

@@ -1,8 +1,8 @@
 -- A schedule that starts a run and keeps its id. The run's key is made of the task and its graph run, so that a retry of
 -- the task, by TASK_AUTO_RETRY_ATTEMPTS or by EXECUTE TASK … RETRY LAST, finds the same run again.
 -- TIMEZONE says whose yesterday it is; without it the account's session parameter would, which differs.
--- The second task waits for the run and hands its row on; leave it out for long runs, because its warehouse waits with it,
--- and see next_step.sql.
+-- The second task waits for the run, whatever becomes of it: its own success says nothing of the run's, read RUNS. Leave it
+-- out for long runs, because its warehouse waits with it, and see next_step.sql.
 ALTER TASK IF EXISTS NIGHTLY_TRAINING SUSPEND;
 CREATE OR REPLACE TASK NIGHTLY_TRAINING
   WAREHOUSE = <% warehouse %>

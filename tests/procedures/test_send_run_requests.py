@@ -72,6 +72,15 @@ def test_an_answered_request_is_not_sent_again(ledger: Ledger) -> None:
     assert len(ledger.calls()) == 1
 
 
+def test_the_same_key_for_other_work_is_sent_too_so_that_the_app_notes_it(ledger: Ledger) -> None:
+    ask(ledger, "k1", inputs='{"a": 1}', minute=1)
+    ask(ledger, "k1", inputs='{"a": 2}', minute=2)
+    ask(ledger, "k1", inputs=None, minute=3)
+
+    assert ledger.call("SEND_RUN_REQUESTS()") == {"answered": 3, "rejected": 0, "more": False}
+    assert ledger.calls() == [("train", {"a": 1}, "k1"), ("train", {"a": 2}, "k1"), ("train", {}, "k1")]
+
+
 def test_requests_with_the_same_key_are_one_request(ledger: Ledger) -> None:
     for minute in (1, 2):
         ask(ledger, "k1", minute=minute)

@@ -99,6 +99,11 @@ def test_a_time_that_is_none_is_refused(ledger: Ledger, seconds: str) -> None:
     assert "how many seconds" in ledger.refused(f"WAIT_FOR_RUN(?, {seconds})", RUN)
 
 
+@pytest.mark.parametrize("run_id", ["NULL", "''", "'nonsense'", "'r-ABC'"])
+def test_what_can_never_be_a_run_is_not_waited_for(ledger: Ledger, run_id: str) -> None:
+    assert "is no run id" in ledger.refused(f"WAIT_FOR_RUN({run_id}, 8)")
+
+
 @pytest.mark.parametrize("status", ["ACCEPTED", "COMPLETED"])
 def test_a_run_that_does_something_else_is_an_error(ledger: Ledger, status: str) -> None:
     ledger.fact(RUN, status, 60 if status == "COMPLETED" else 2, FINGERPRINT="f1")

@@ -94,6 +94,19 @@ def test_a_file_that_is_not_there_or_no_yaml_is_told(tmp_path: Path) -> None:
         load(broken)
 
 
+def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_bytes("database: MÜNCHEN".encode("latin-1"))
+
+    with pytest.raises(InvalidValues, match="is not UTF-8 text: byte 11"):
+        load(file)
+
+
+@pytest.mark.parametrize("doors", [[["procedures_key"], {"a": "b"}], "procedures_key", None, [3]])
+def test_doors_of_any_form_are_refused_in_words(doors: Any) -> None:
+    assert any(problem.startswith("values: doors") for problem in problems_of({**MINIMUM, "doors": doors}))
+
+
 def test_a_door_asks_for_what_it_needs() -> None:
     assert problems_of({**MINIMUM, "doors": ["service_bus_keyless"]}) == [
         "values: client_id: is missing: the door service_bus_keyless needs it "
