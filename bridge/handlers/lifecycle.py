@@ -10,13 +10,13 @@ from bridge.handlers.dead_letters import read_letter, replayed
 from bridge.handlers.wire import (
     Batch,
     answered_batch,
-    key_problem,
+    arguments_problem,
     rejected,
     run_id_problem,
     run_result,
 )
 from bridge.payloads.external_function import WireRow
-from bridge.services.accept_runs import RunAnswer
+from bridge.services.accept_runs import RunAnswer, key_problem
 from bridge.services.cancel_run import CancelRequest, request_cancels
 from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters
 from bridge.services.rerun import RerunRefusal, RerunRequest, rerun_runs
@@ -29,7 +29,7 @@ def cancel_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRes
     """`cancel_run(run_id VARCHAR)`, for each row of the batch."""
 
     def values(batch: Batch) -> list[Any]:
-        problems = [_arguments_problem(row, (1,), "run_id") or run_id_problem(row.arguments[0]) for row in batch.rows]
+        problems = [arguments_problem(row, (1,), "run_id") or run_id_problem(row.arguments[0]) for row in batch.rows]
         wanted = [
             CancelRequest(run_id=row.arguments[0], origin=batch.key(row) or "")
             for row, problem in zip(batch.rows, problems, strict=True)
@@ -72,9 +72,7 @@ def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
 
 def _rerun_request(row: WireRow, batch: Batch) -> RerunRequest:
     run_id, key = [*row.arguments, None, None][:2]
-    problem = (
-        _arguments_problem(row, (1, 2), "run_id and idempotency_key") or run_id_problem(run_id) or key_problem(key)
-    )
+    problem = arguments_problem(row, (1, 2), "run_id and idempotency_key") or run_id_problem(run_id) or key_problem(key)
     return RerunRequest(
         run_id=str(run_id),
         idempotency_key=key if isinstance(key, str) and key else None,
@@ -90,7 +88,7 @@ def _rerun_result(row: WireRow, answer: RunAnswer | RerunRefusal) -> dict[str, A
 
 
 def _replay_request(row: WireRow, batch: Batch) -> ReplayRequest:
-    problem = _arguments_problem(row, (1,), "dead_letter_id") or _letter_id_problem(row.arguments[0])
+    problem = arguments_problem(row, (1,), "dead_letter_id") or _letter_id_problem(row.arguments[0])
     return ReplayRequest(
         dead_letter_id=str(row.arguments[0]) if problem is None else "",
         principal=batch.principal,
@@ -110,13 +108,6 @@ def _replay_result(row: WireRow, answer: ReplayAnswer) -> dict[str, Any]:
     if answer.violations:
         return rejected(*answer.violations, dead_letter_id=_shown_id(row))
     return dict(replayed(answer))
-
-
-def _arguments_problem(row: WireRow, counts: tuple[int, ...], names: str) -> Violation | None:
-    if len(row.arguments) in counts:
-        return None
-    message = f"the row has {len(row.arguments)} arguments: give {names}"
-    return Violation(code="BAD_ROW", message=message, field="arguments")
 
 
 def _shown_id(row: WireRow) -> str | None:

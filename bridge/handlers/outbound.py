@@ -2,18 +2,19 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import azure.functions as func
 
 from bridge.domain.errors import RetryableError
-from bridge.domain.inputs import Violation
 from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated, problem, retry_seconds
-from bridge.handlers.runs import read_body
-from bridge.handlers.wire import Batch, answered_batch, key_problem, rejected, violation_fields
+from bridge.handlers.runs import read_body, refusal
+from bridge.handlers.wire import Batch, answered_batch, arguments_problem, rejected
 from bridge.payloads.external_function import UnusableRequest, WireRow
 from bridge.payloads.outgoing import message_text
 from bridge.payloads.shape import Shape
+from bridge.services.accept_runs import key_problem
 from bridge.services.send_outbound import (
     EVENT_ID_LIMIT,
     MESSAGE_ID_LIMIT,
@@ -27,14 +28,6 @@ from bridge.services.send_outbound import (
 
 PUBLISH_ARGUMENTS = (3, 4)
 SEND_ARGUMENTS = (2, 3)
-#: HTTP status of a rejection, by its code; others are a request that has to be mended.
-_REJECTION_STATUS = {
-    "NOT_ALLOWED": 403,
-    "UNKNOWN_QUEUE": 404,
-    "TOO_LARGE": 413,
-    "ACCESS_DENIED": 502,
-    "EVENT_REFUSED": 502,
-}
 #: Fields have other names in a body than in SQL.
 _BODY_FIELDS = {"event_type": "type"}
 
@@ -114,7 +107,7 @@ def _event(row: WireRow, batch: Batch) -> EventRequest:
         data=data,
         topic=topic,
         id=_row_id(row, batch, EVENT_ID_LIMIT),
-        problem=_count_problem(row, PUBLISH_ARGUMENTS, "event_type, subject, data and topic"),
+        problem=arguments_problem(row, PUBLISH_ARGUMENTS, "event_type, subject, data and topic"),
     )
 
 
@@ -127,7 +120,7 @@ def _message(row: WireRow, batch: Batch) -> MessageRequest:
         content_type=content_type,
         document=document,
         id=_row_id(row, batch, MESSAGE_ID_LIMIT) if message_id in (None, "") else message_id,
-        problem=_count_problem(row, SEND_ARGUMENTS, "queue, body and message_id"),
+        problem=arguments_problem(row, SEND_ARGUMENTS, "queue, body and message_id"),
     )
 
 
@@ -142,13 +135,6 @@ def _header_id(request: func.HttpRequest, limit: int) -> str:
     if bad_key is not None:
         raise UnusableRequest(400, f"the header Idempotency-Key: {bad_key.message}")
     return usable_id(given or str(uuid.uuid4()), limit)
-
-
-def _count_problem(row: WireRow, allowed: tuple[int, ...], names: str) -> Violation | None:
-    if len(row.arguments) in allowed:
-        return None
-    message = f"the row has {len(row.arguments)} arguments: give {names}"
-    return Violation(code="BAD_ROW", message=message, field="arguments")
 
 
 def _event_result(sent: Sent) -> dict[str, Any]:
@@ -173,14 +159,5 @@ def _one(
         return problem(503, "Try again later", detail, headers=headers, correlation_id=caller.correlation_id, **ids)
     if sent.violation is None:
         return as_json(result(sent), status=202)
-    fields = violation_fields(sent.violation)
-    fields["field"] = _BODY_FIELDS.get(fields["field"], fields["field"])
-    status = _REJECTION_STATUS.get(sent.violation.code, 422)
-    return problem(
-        status,
-        "Rejected",
-        sent.violation.message,
-        code=fields["code"],
-        errors=[fields],
-        correlation_id=caller.correlation_id,
-    )
+    field = sent.violation.field
+    return refusal([replace(sent.violation, field=_BODY_FIELDS.get(field or "", field))], caller.correlation_id)

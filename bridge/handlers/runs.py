@@ -24,13 +24,20 @@ from bridge.handlers.answers import (
     retry_seconds,
     traceparent,
 )
-from bridge.handlers.wire import key_problem, run_id_problem, run_result, violation_fields
+from bridge.handlers.wire import run_id_problem, run_result, violation_fields
 from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
 from bridge.payloads.shape import Shape, complaints, in_utc
 from bridge.ports import RunFilter
-from bridge.services.accept_runs import RunAnswer, RunRequest, accept_runs, idempotency_key
+from bridge.services.accept_runs import (
+    NAME_LIMIT,
+    RunAnswer,
+    RunRequest,
+    accept_runs,
+    idempotency_key,
+    key_problem,
+)
 from bridge.services.cancel_run import request_cancel
 from bridge.services.find_runs import find_run, find_runs
 from bridge.services.rerun import RerunRefusal, RerunRequest, rerun_runs
@@ -46,10 +53,13 @@ _REJECTION_STATUS = {
     "UNKNOWN_PIPELINE": 404,
     "UNKNOWN_RUN": 404,
     "UNKNOWN_DEAD_LETTER": 404,
+    "UNKNOWN_QUEUE": 404,
     "NOT_ALLOWED": 403,
     "TOO_LARGE": 413,
     "IDEMPOTENCY_CONFLICT": 409,
     "INPUTS_NOT_KEPT": 409,
+    "ACCESS_DENIED": 502,
+    "EVENT_REFUSED": 502,
 }
 Model = TypeVar("Model", bound=Shape)
 
@@ -57,7 +67,7 @@ Model = TypeVar("Model", bound=Shape)
 class CreateRunBody(Shape):
     """`POST /api/v1/runs`."""
 
-    pipeline: Annotated[str, Field(min_length=1, max_length=200)]
+    pipeline: Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
     inputs: dict[str, Any] | None = None
     idempotency_key: str | None = None
     dry_run: StrictBool = False

@@ -8,13 +8,11 @@ import azure.functions as func
 from bridge import __version__
 from bridge.domain.inputs import Violation
 from bridge.handlers.answers import GetBridge
-from bridge.handlers.wire import Batch, answered_batch, key_problem, run_result
+from bridge.handlers.wire import Batch, answered_batch, arguments_problem, run_result
 from bridge.payloads.external_function import WireRow
-from bridge.services.accept_runs import RunRequest, accept_runs
+from bridge.services.accept_runs import NAME_LIMIT, RunRequest, accept_runs, key_problem
 
 SUBMIT_ARGUMENTS = (2, 3)
-#: No pipeline's name is longer; what a caller gives instead is not repeated in answers and rows beyond this.
-NAME_LIMIT = 200
 
 
 def submit_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
@@ -58,9 +56,9 @@ def run_request(row: WireRow, batch: Batch) -> RunRequest:
 
 def _row_problem(row: WireRow, pipeline: Any, inputs: Any, key: Any) -> Violation | None:
     """What makes the row no request at all; its inputs are looked at later."""
-    if len(row.arguments) not in SUBMIT_ARGUMENTS:
-        message = f"the row has {len(row.arguments)} arguments: give pipeline, inputs and idempotency_key"
-        return Violation(code="BAD_ROW", message=message, field="arguments")
+    miscounted = arguments_problem(row, SUBMIT_ARGUMENTS, "pipeline, inputs and idempotency_key")
+    if miscounted is not None:
+        return miscounted
     if not isinstance(pipeline, str) or not pipeline:
         return Violation(code="BAD_ROW", message="the pipeline's name is missing: give it as text", field="pipeline")
     if len(pipeline) > NAME_LIMIT:

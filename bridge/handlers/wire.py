@@ -114,9 +114,9 @@ def run_id_problem(run_id: Any) -> Violation | None:
     return Violation(code="BAD_RUN_ID", message=message, field="run_id")
 
 
-def key_problem(key: Any, field: str = "idempotency_key") -> Violation | None:
-    """A key is text that fits into ids and logs."""
-    if key is None or (isinstance(key, str) and 0 < len(key) <= 500 and key.isprintable()):
+def arguments_problem(row: WireRow, counts: tuple[int, ...], names: str) -> Violation | None:
+    """A row has one of these numbers of arguments; `names` tells which they are."""
+    if len(row.arguments) in counts:
         return None
-    message = "the idempotency key must be text of 1 to 500 printable characters, or NULL for none"
-    return Violation(code="BAD_KEY", message=message, field=field)
+    message = f"the row has {len(row.arguments)} arguments: give {names}"
+    return Violation(code="BAD_ROW", message=message, field="arguments")

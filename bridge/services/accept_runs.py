@@ -14,6 +14,9 @@ from bridge.domain.statuses import BridgeStatus
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.report import MESSAGE_LIMIT_BYTES, report
 
+#: No pipeline's name is longer; what a caller gives instead is not repeated in answers and rows beyond this.
+NAME_LIMIT = 200
+KEY_LIMIT = 500
 #: Inputs of rejected rows are kept for the reader, within reason.
 REJECTED_INPUTS_LIMIT = 100
 
@@ -67,6 +70,14 @@ def accept_runs(requests: Sequence[RunRequest], bridge: Bridge, *, dry_run: bool
     if not dry_run:
         _queue(batch, bridge)
     return batch.answers
+
+
+def key_problem(key: object) -> Violation | None:
+    """A key is text that fits into ids and logs; an empty one was hardly meant as none."""
+    if key is None or (isinstance(key, str) and 0 < len(key) <= KEY_LIMIT and key.isprintable()):
+        return None
+    message = f"the idempotency key must be text of 1 to {KEY_LIMIT} printable characters, or NULL for none"
+    return Violation(code="BAD_KEY", message=message, field="idempotency_key")
 
 
 def idempotency_key(request: RunRequest) -> str:

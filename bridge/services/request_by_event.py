@@ -8,12 +8,10 @@ from bridge.domain.commands import Origin
 from bridge.domain.inputs import Violation, shown
 from bridge.domain.records import AmlEvent, Records
 from bridge.ports import Bridge
-from bridge.services.accept_runs import RunRequest, accept_runs
+from bridge.services.accept_runs import NAME_LIMIT, RunRequest, accept_runs, key_problem
 from bridge.services.report import send_records
 
 FIELDS = ("pipeline", "inputs", "idempotency_key")
-NAME_LIMIT = 200
-KEY_LIMIT = 500
 
 
 def request_run(event: AmlEvent, bridge: Bridge) -> None:
@@ -36,7 +34,7 @@ def _read(event: AmlEvent) -> RunRequest:
     return RunRequest(
         pipeline=pipeline[:NAME_LIMIT] if isinstance(pipeline, str) else "",
         inputs=inputs if isinstance(inputs, Mapping) else {},
-        idempotency_key=key if isinstance(key, str) and key and _is_key(key) else event.id,
+        idempotency_key=key if isinstance(key, str) and key_problem(key) is None else event.id,
         origin=Origin(source=door, principal=door, correlation_id=event.id),
         problem=_problem(event.door, given),
     )
@@ -54,13 +52,9 @@ def _problem(door: str, given: Mapping[str, Any]) -> Violation | None:
         return Violation(code="BAD_EVENT", message=message, field="pipeline")
     if inputs is not None and not isinstance(inputs, Mapping):
         return Violation(code="BAD_EVENT", message="the inputs are not an object", field="inputs")
-    if key is not None and not (isinstance(key, str) and _is_key(key)):
-        message = f"the idempotency key must be text of at most {KEY_LIMIT} printable characters, or null"
-        return Violation(code="BAD_KEY", message=message, field="idempotency_key")
+    bad_key = key_problem(key) if key != "" else None  # an empty one gives up nothing here: the event has an id
+    if bad_key is not None:
+        return bad_key
     if unknown:  # a misspelt `inputs` would run the pipeline without them
         return Violation(code="BAD_EVENT", message=f"{shown(unknown[0])} is not known: give {', '.join(FIELDS)}")
     return None
-
-
-def _is_key(key: str) -> bool:
-    return len(key) <= KEY_LIMIT and key.isprintable()

@@ -103,8 +103,8 @@ def test_a_second_delivery_is_the_same_run(bridge: Bridge, queues: MemoryQueues)
         ({**REQUEST, "inputs": [1]}, "BAD_EVENT", "inputs are not an object"),
         ({**REQUEST, "inputs": "{}"}, "BAD_EVENT", "inputs are not an object"),
         ({"pipeline": "train", "input": {}}, "BAD_EVENT", '"input" is not known'),
-        ({**REQUEST, "idempotency_key": 5}, "BAD_KEY", "at most 500"),
-        ({**REQUEST, "idempotency_key": "k" * 501}, "BAD_KEY", "at most 500"),
+        ({**REQUEST, "idempotency_key": 5}, "BAD_KEY", "1 to 500"),
+        ({**REQUEST, "idempotency_key": "k" * 501}, "BAD_KEY", "1 to 500"),
     ],
 )
 def test_a_malformed_request_is_a_rejected_row_and_kept_as_it_came(
