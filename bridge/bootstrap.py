@@ -7,21 +7,25 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import yaml
-
 from bridge.adapters.azureml import AmlJobs
+from bridge.adapters.azureml_clients import AmlClients
+from bridge.adapters.azureml_endpoints import AmlDeployments
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.credential import app_credential
+from bridge.adapters.datafactory import AzureDataFactories
 from bridge.adapters.entra import EntraAuthenticator
 from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.pipelines_file import load_catalogue
+from bridge.adapters.rules_file import Surroundings, load_rules
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
+from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Authenticator, Bridge, Outbound, Queue
+from bridge.domain.rules import Rules
+from bridge.ports import Authenticator, Bridge, Outbound, Queue, Reactions
 from bridge.settings import AuthMode, Settings, auth_mode
 
 if TYPE_CHECKING:
@@ -83,21 +87,22 @@ def start() -> App:
 def build(environ: Mapping[str, str]) -> Bridge:
     """Raises: ConfigurationError with the problems of the settings, or else with those of both files."""
     settings = Settings.from_environ(environ)
-    catalogue = _files(settings)
+    catalogue, rules = _files(settings)
     credential = app_credential(settings.client_id, settings.aml_endpoint)
+    clients = AmlClients(
+        subscription_id=settings.subscription_id,
+        resource_group=settings.resource_group,
+        credential=credential,
+        endpoint=settings.aml_endpoint,
+        read_seconds=settings.aml_timeout_seconds,
+    )
     return Bridge(
         name=settings.bridge_name,
         workspace=settings.workspace,
         workspaces=settings.allowed_workspaces,
         workspace_ids=frozenset(_workspace_id(settings, name).lower() for name in settings.allowed_workspaces),
         catalogue=catalogue,
-        jobs=AmlJobs(
-            subscription_id=settings.subscription_id,
-            resource_group=settings.resource_group,
-            credential=credential,
-            endpoint=settings.aml_endpoint,
-            read_seconds=settings.aml_timeout_seconds,
-        ),
+        jobs=AmlJobs(clients),
         sender=ServiceBusQueues(
             connection_string=settings.service_bus.reveal(),
             namespace=settings.service_bus_namespace,
@@ -106,6 +111,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         ),
         ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
         outbound=_outbound(settings, credential),
+        reactions=_reactions(settings, rules, clients),
         authenticator=_authenticator(settings),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
@@ -127,11 +133,29 @@ def _authenticator(settings: Settings) -> Authenticator:
     )
 
 
+def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactions:
+    return Reactions(
+        rules=rules,
+        deployments=AmlDeployments(clients),
+        notifier=Webhooks(settings.channels),
+        factories=AzureDataFactories(
+            clients.arm_of("Data Factory"),
+            subscription_id=settings.subscription_id,
+            resource_group=settings.resource_group,
+        ),
+        events_topic=settings.events_topic or None,
+    )
+
+
 def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -> Outbound:
-    default, key = settings.default_topic, settings.topic_key.reveal()
+    default = settings.default_topic
+    keys = {
+        settings.topics[default] if default else "": settings.topic_key.reveal(),
+        settings.events_topic: settings.events_topic_key.reveal(),
+    }
     return Outbound(
         publisher=EventGridTopics(
-            keys={settings.topics[default]: key} if default and key else {}, credential=credential
+            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential
         ),
         topics=settings.topics,
         default_topic=default,
@@ -140,29 +164,33 @@ def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -
     )
 
 
-def _files(settings: Settings) -> Catalogue:
+def _files(settings: Settings) -> tuple[Catalogue, Rules]:
+    """Both files, or the problems of both."""
     problems: list[str] = []
-    catalogue = Catalogue([])
+    catalogue = loaded = None
     try:
         catalogue = load_catalogue(settings.pipelines_file, workspaces=settings.allowed_workspaces)
     except ConfigurationError as error:
         problems += error.problems
-    problems += _rules_problems(settings)
-    if problems:
-        raise ConfigurationError(problems)
-    return catalogue
-
-
-def _rules_problems(settings: Settings) -> list[str]:
-    """Rules are not there yet: a file that has some must not be passed over in silence."""
-    name = settings.rules_file.name
     try:
-        document = yaml.safe_load(settings.rules_file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        return [f"{name}: not YAML: {error}"]
-    if isinstance(document, dict) and document.get("version") == 1 and not document.get("rules"):
-        return []
-    return [f'{name}: rules are not supported by this version; leave "version: 1" and an empty "rules: []" in it']
+        loaded = load_rules(settings.rules_file, surroundings(settings, catalogue))
+    except ConfigurationError as error:
+        problems += error.problems
+    if problems or catalogue is None or loaded is None:
+        raise ConfigurationError(problems)
+    for warning in loaded.warnings:
+        logging.getLogger(__name__).warning("%s", warning)
+    return catalogue, loaded.rules
+
+
+def surroundings(settings: Settings, catalogue: Catalogue | None) -> Surroundings:
+    """What rules may refer to."""
+    return Surroundings(
+        catalogue=catalogue,
+        channels=frozenset(settings.channels),
+        topics=frozenset(settings.topics),
+        has_default_topic=settings.default_topic is not None,
+    )
 
 
 def _workspace_id(settings: Settings, workspace: str) -> str:

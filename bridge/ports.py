@@ -6,11 +6,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from bridge.domain.actions import ActionCommand, Notify, RunDataFactory
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
+from bridge.domain.deployments import Deployment, DeploymentRequest
+from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
+from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.pipelines import Catalogue
-from bridge.domain.records import Records
+from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
+from bridge.domain.rules import Rules
 
 
 class Queue(StrEnum):
@@ -64,7 +69,7 @@ class JobClient(Protocol):
         """Jobs with a tag of this name, newest first, back to `since`, in at most `pages` reads."""
 
 
-Body = SubmitRun | CheckRun | CancelRun | Records
+Body = SubmitRun | CheckRun | CancelRun | ActionCommand | Records | InboundEvent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +79,6 @@ class OutgoingMessage:
     message_id: str
     text: str
     content_type: str = "application/json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OutgoingEvent:
-    """One event for a topic; a repeated one has the same id."""
-
-    event_id: str
-    event_type: str
-    subject: str
-    #: Any JSON value. A fraction travels as a double.
-    data: Any
-    occurred_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +186,63 @@ class Ledger(Protocol):
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the runs that the ledger shows as ended by AML."""
 
+    def fired(self, action_ids: Sequence[str]) -> Mapping[str, str]:
+        """Of the rules' actions that fired already: the id of the event that was the first to fire each."""
+
+    def aml_events(self, *, since: datetime, limit: int) -> Sequence[AmlEvent]:
+        """Recorded events since then by their own time, else by that of recording; oldest first, repeats once."""
+
+
+class Deployments(Protocol):
+    """Models at Azure ML's managed online endpoints.
+
+    Raises: RetryableError when AML could not answer; AccessDenied; PermanentError.
+    """
+
+    def get(self, workspace: str, endpoint: str, deployment: str) -> Deployment | None:
+        """The deployment, or None when the endpoint has none of this name.
+
+        Raises: PermanentError with code UNKNOWN_ENDPOINT when there is no such endpoint.
+        """
+
+    def begin(self, request: DeploymentRequest) -> None:
+        """Ask AML for the deployment, without traffic; returns before it is there, which takes many minutes."""
+
+    def move_traffic(self, workspace: str, endpoint: str, deployment: str, percent: int) -> None:
+        """Give the deployment its share of the traffic, the others theirs of the rest; returns before it is done."""
+
+
+class Notifier(Protocol):
+    """The channels of the settings: webhooks that tell people or programs."""
+
+    def send(self, notification: Notify, *, at: datetime) -> None:
+        """Deliver it; a repeated one has the same id, by which a receiver can tell.
+
+        Raises: RetryableError; PermanentError when the receiver will never take it, or there is no such channel.
+        """
+
+
+class DataFactories(Protocol):
+    """Pipelines of Data Factory."""
+
+    def start(self, command: RunDataFactory, *, look_first: bool) -> str:
+        """Start the pipeline; its run id there. `look_first`: an earlier call may have started it already.
+
+        Raises: RetryableError; AccessDenied; PermanentError.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reactions:
+    """What happens by itself: the rules, and what they can do besides starting runs."""
+
+    rules: Rules
+    deployments: Deployments
+    notifier: Notifier
+    factories: DataFactories
+    #: Endpoint of the topic of the bridge's own events; None when they are not published.
+    events_topic: str | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outbound:
@@ -226,6 +276,7 @@ class Bridge:
     sender: MessageSender
     ledger: Ledger
     outbound: Outbound
+    reactions: Reactions
     #: Of the routes that are not open to everybody.
     authenticator: Authenticator
     clock: Clock

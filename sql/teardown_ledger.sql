@@ -1,5 +1,7 @@
 -- Removes what was written, for ever (UNDROP TABLE brings a table back for as long as its DATA_RETENTION_TIME_IN_DAYS).
 -- The schema stays, because objects of yours may be in it.
+DROP VIEW IF EXISTS TIMELINE;
+DROP VIEW IF EXISTS RULE_DECISIONS;
 DROP VIEW IF EXISTS RUNS;
 DROP VIEW IF EXISTS RUNS_ALL;
 DROP TABLE IF EXISTS HAND_OVERS;

@@ -8,15 +8,17 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues, MemoryTopics
 from bridge.adapters.memory_ledger import MemoryLedger
+from bridge.adapters.memory_reactions import MemoryDataFactories, MemoryDeployments, MemoryNotifier
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Catalogue, Pipeline
 from bridge.domain.retry import RetryPolicy
-from bridge.ports import Bridge, Outbound
+from bridge.domain.rules import Rules
+from bridge.ports import Bridge, Outbound, Reactions
 
 FOREIGN = (
-    *("ALLOWED_", "AML_", "AUTH_MODE", "AZURE_", "BRIDGE_", "ENTRA_", "EVENT_GRID_", "INBOUND_", "RUN_", "SNOWFLAKE_"),
-    "ServiceBus",
+    *("ALLOWED_", "AML_", "AUTH_MODE", "AZURE_", "BRIDGE_", "ENTRA_", "EVENT_GRID_", "INBOUND_", "NOTIFY_", "RUN_"),
+    *("PIPELINES_FILE", "RULES_FILE", "SNOWFLAKE_", "ServiceBus"),
 )
 
 
@@ -56,8 +58,34 @@ def topics() -> MemoryTopics:
 
 
 @pytest.fixture
-def bridge(
-    clock: MemoryClock, queues: MemoryQueues, jobs: MemoryJobs, ledger: MemoryLedger, topics: MemoryTopics
+def deployments() -> MemoryDeployments:
+    return MemoryDeployments(endpoints={"churn-online"})
+
+
+@pytest.fixture
+def notifier() -> MemoryNotifier:
+    return MemoryNotifier(channels={"ops"})
+
+
+@pytest.fixture
+def factories() -> MemoryDataFactories:
+    return MemoryDataFactories(pipelines={("laptop-factory", "copy-scores")})
+
+
+@pytest.fixture
+def reactions(deployments: MemoryDeployments, notifier: MemoryNotifier, factories: MemoryDataFactories) -> Reactions:
+    """No rules yet; nothing of the bridge's own is published."""
+    return Reactions(rules=Rules(), deployments=deployments, notifier=notifier, factories=factories)
+
+
+@pytest.fixture
+def bridge(  # noqa: PLR0917 - one for each port
+    clock: MemoryClock,
+    queues: MemoryQueues,
+    jobs: MemoryJobs,
+    ledger: MemoryLedger,
+    topics: MemoryTopics,
+    reactions: Reactions,
 ) -> Bridge:
     return Bridge(
         name="bridge",
@@ -74,6 +102,7 @@ def bridge(
             default_topic="main",
             queues=frozenset({"reports"}),
         ),
+        reactions=reactions,
         authenticator=KeyAuthenticator(),
         clock=clock,
         retry=RetryPolicy(tries=3),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.payloads import lossless
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import RequestsTransport
 
 MANAGEMENT = "https://management.azure.com"
+JSON = {"Content-Type": "application/json"}
 MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
 
 
@@ -26,8 +28,11 @@ class ArmClient:
         self,
         credential: "Callable[[], TokenCredential]",
         transport: "Callable[[], RequestsTransport]",
+        service: str = "Azure ML",
     ) -> None:
         self._credential = credential
+        #: As errors name what was asked.
+        self._service = service
         self._transport = transport
         self._lock = threading.Lock()
         self._client: PipelineClient[Any, Any] | None = None
@@ -36,16 +41,19 @@ class ArmClient:
         """The JSON answer; None for 404. Raises: RetryableError, PermanentError."""
         return self._send("GET", url, params)
 
-    def post(self, url: str, params: Mapping[str, str]) -> Any | None:
-        """As `get`; for actions that answer with nothing of interest."""
-        return self._send("POST", url, params)
+    def post(self, url: str, params: Mapping[str, str], body: Any = None) -> Any | None:
+        """As `get`; `body` goes as JSON, None is no body."""
+        return self._send("POST", url, params, body)
 
-    def _send(self, method: str, url: str, params: Mapping[str, str]) -> Any | None:
+    def _send(self, method: str, url: str, params: Mapping[str, str], body: Any = None) -> Any | None:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
-        with translated(f"Azure ML, {method} {urlsplit(url).path.rpartition('/')[2]}"):
-            response = self._connected().send_request(HttpRequest(method, url, params=dict(params)))
+        with translated(f"{self._service}, {method} {urlsplit(url).path.rpartition('/')[2]}"):
+            request = HttpRequest(method, url, params=dict(params))
+            if body is not None:  # azure-core itself knows no decimals
+                request = HttpRequest(method, url, params=dict(params), content=lossless.dumps(body), headers=JSON)
+            response = self._connected().send_request(request)
             if response.status_code == 404:
                 return None
             if response.status_code >= 400:

@@ -1,21 +1,15 @@
 """Azure ML's jobs: submitted through azure-ai-ml, all else by plain calls, so that only executors load the SDK."""
 
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bridge.adapters.arm import MANAGEMENT, ArmClient, translated
+from bridge.adapters.arm import translated
+from bridge.adapters.azureml_clients import AmlClients
 from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, RetryableError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
-
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
-    from azure.core.credentials import TokenCredential
 
 #: The version that azure-ai-ml 1.35 uses for pipeline jobs.
 JOBS_API = {"api-version": "2024-01-01-preview"}
@@ -28,29 +22,15 @@ PLACEHOLDER = "-"
 class AmlJobs:
     """JobClient over Azure ML; connects on first use."""
 
-    def __init__(
-        self,
-        *,
-        subscription_id: str,
-        resource_group: str,
-        credential: "Callable[[], TokenCredential]",
-        endpoint: str = "",
-        read_seconds: int = 30,
-    ) -> None:
-        self._subscription_id = subscription_id
-        self._resource_group = resource_group
-        self._credential = credential
-        self._endpoint = endpoint
-        self._read_seconds = read_seconds
-        self._lock = threading.Lock()
-        self._clients: dict[str, MLClient] = {}
+    def __init__(self, clients: AmlClients) -> None:
+        self._clients = clients
+        self._arm = clients.arm
         self._history_urls: dict[str, str] = {}
-        self._arm = ArmClient(credential, lambda: self._transport)
 
     def submit(self, request: JobRequest) -> Job:
         with _submission(request):
-            created = self._ml_client(request.workspace).jobs.create_or_update(
-                _pipeline_job(request, self._workspace_path(request.workspace)), skip_validation=True
+            created = self._clients.sdk(request.workspace).jobs.create_or_update(
+                _pipeline_job(request, self._clients.path(request.workspace)), skip_validation=True
             )
         return Job(
             name=str(created.name),
@@ -62,7 +42,7 @@ class AmlJobs:
         )
 
     def get(self, workspace: str, name: str) -> Job | None:
-        resource = self._arm.get(self._workspace_url(workspace) + f"/jobs/{name}", JOBS_API)
+        resource = self._arm.get(self._clients.url(workspace) + f"/jobs/{name}", JOBS_API)
         return _job(resource) if resource is not None else None
 
     def details(self, workspace: str, name: str) -> JobDetails:
@@ -70,12 +50,12 @@ class AmlJobs:
         return _details(run) if run is not None else JobDetails()
 
     def cancel(self, workspace: str, name: str) -> None:
-        url = self._workspace_url(workspace) + f"/jobs/{name}/cancel"
+        url = self._clients.url(workspace) + f"/jobs/{name}/cancel"
         if self._arm.post(url, JOBS_API) is None:
             raise PermanentError(f"no job named {name}", code="NOT_FOUND")
 
     def tagged(self, workspace: str, tag: str, *, since: datetime, pages: int) -> Iterator[Job]:
-        url = self._workspace_url(workspace) + "/jobs"
+        url = self._clients.url(workspace) + "/jobs"
         params: Mapping[str, str] = {**JOBS_API, "listViewType": "All", "tag": tag}
         for _ in range(pages):
             page = self._arm.get(url, params)
@@ -90,65 +70,15 @@ class AmlJobs:
                 return
             url, params = following, {}
 
-    def close(self) -> None:
-        """Close the connections of all clients."""
-        self._transport.close()
-
-    @cached_property
-    def _transport(self) -> Any:
-        from bridge.adapters.transport import pooled_transport  # it loads requests
-
-        return pooled_transport(self._endpoint, self._read_seconds)
-
-    def _workspace_path(self, workspace: str) -> str:
-        return (
-            f"/subscriptions/{self._subscription_id}/resourceGroups/{self._resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
-        )
-
-    def _workspace_url(self, workspace: str) -> str:
-        return MANAGEMENT + self._workspace_path(workspace)
-
     def _history_url(self, workspace: str) -> str:
         """The run history of the workspace's region, which the workspace itself names."""
         if workspace not in self._history_urls:
-            resource = self._arm.get(self._workspace_url(workspace), WORKSPACE_API)
+            resource = self._arm.get(self._clients.url(workspace), WORKSPACE_API)
             if resource is None:
                 raise PermanentError(f"no workspace named {workspace}", code="NOT_FOUND")
             services = self._arm.get(resource["properties"]["discoveryUrl"], {}) or {}
-            self._history_urls[workspace] = f"{services['api']}/history/v1.0{self._workspace_path(workspace)}"
+            self._history_urls[workspace] = f"{services['api']}/history/v1.0{self._clients.path(workspace)}"
         return self._history_urls[workspace]
-
-    def _ml_client(self, workspace: str) -> "MLClient":
-        with self._lock:
-            if workspace not in self._clients:
-                self._clients[workspace] = _quiet_sdk().MLClient(
-                    self._credential(),
-                    self._subscription_id,
-                    self._resource_group,
-                    workspace,
-                    transport=self._transport,
-                    retry_total=0,  # the queue waits better than a thread
-                    show_progress=False,
-                    enable_telemetry=False,
-                )
-                logger = logging.getLogger("azure.ai.ml")  # each client gives it a handler of its own
-                logger.handlers.clear()
-                logger.propagate = True
-            return self._clients[workspace]
-
-
-@cache
-def _quiet_sdk() -> Any:
-    """azure.ai.ml, without its process for `git` on every submission and without its own log handler.
-
-    The SDK has no switch for the former: it would describe this app's repository in every job's properties.
-    """
-    import azure.ai.ml
-    from azure.ai.ml.operations import _job_operations
-
-    setattr(_job_operations, "get_git_properties", dict)  # noqa: B010 - it is no public name
-    return azure.ai.ml
 
 
 def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:

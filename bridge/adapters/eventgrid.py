@@ -1,9 +1,10 @@
-"""Event Grid topics through azure-eventgrid, in the Event Grid schema.
+"""Event Grid topics through azure-eventgrid, in the Event Grid schema or, for events with a source, as CloudEvents.
 
 The SDK (4.22) checks no limits, so requests are split here, and for topics it ignores what its constructor is told
 about retries and timeouts, so every call says it.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.domain.outgoing import OutgoingEvent
 from bridge.payloads.outgoing import event_bytes, write_event
-from bridge.ports import OutgoingEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,8 @@ class EventGridTopics:
         from azure.core.credentials import AzureKeyCredential
         from azure.eventgrid import EventGridPublisherClient
 
+        # The SDK takes what a call says for attributes of each CloudEvent as well, and warns that they are unknown.
+        logging.getLogger("azure.eventgrid._legacy._generated._serialization").setLevel(logging.ERROR)
         with self._lock:
             if topic not in self._clients:
                 key = self._keys.get(topic)
@@ -72,7 +75,7 @@ class EventGridTopics:
 
 
 def _fitting(events: Sequence[OutgoingEvent]) -> Iterator[list[OutgoingEvent]]:
-    """Groups that a request takes. Raises: PermanentError for an event that is too large by itself."""
+    """Groups that a request takes, each of one schema. Raises: PermanentError for an event too large by itself."""
     group: list[OutgoingEvent] = []
     size = 0
     for event in events:
@@ -80,7 +83,8 @@ def _fitting(events: Sequence[OutgoingEvent]) -> Iterator[list[OutgoingEvent]]:
         if length > REQUEST_LIMIT_BYTES:
             message = f"event {event.event_id} takes {length:,} bytes, {REQUEST_LIMIT_BYTES:,} is the limit"
             raise PermanentError(message, code="TOO_LARGE")
-        if group and (size + length > REQUEST_LIMIT_BYTES or len(group) == REQUEST_LIMIT_EVENTS):
+        is_full = size + length > REQUEST_LIMIT_BYTES or len(group) == REQUEST_LIMIT_EVENTS
+        if group and (is_full or (group[-1].source is None) != (event.source is None)):
             yield group
             group, size = [], 0
         group.append(event)

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected
+from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
-from bridge.payloads import bodies, commands, records
+from bridge.domain.outgoing import OutgoingEvent
+from bridge.payloads import bodies, commands, control, event_grid, records
 from bridge.payloads.outgoing import event_bytes
-from bridge.ports import Body, Message, OutgoingEvent, OutgoingMessage, Queue
+from bridge.ports import Body, Message, OutgoingMessage, Queue
 
 #: Of a Standard queue.
 LARGEST_MESSAGE = 256 * 1024
@@ -68,9 +70,11 @@ class MemoryQueues:
 
 def _reread(queue: Queue, body: Body) -> Body:
     text = bodies.write(body)
+    if isinstance(body, InboundEvent):  # its door travels beside the text
+        return replace(body, event=event_grid.read_events(text, body.event.door)[0])
     readers: dict[Queue, Callable[[str], Body]] = {
         Queue.RUN_COMMANDS: lambda text: commands.read_submit(text).to_command(),
-        Queue.RUN_CONTROL: commands.read_control,
+        Queue.RUN_CONTROL: control.read_control,
         Queue.RUN_EVENTS: records.read_records,
     }
     return readers[queue](text)

@@ -9,7 +9,7 @@ from typing import Any
 from bridge.domain import events, statuses
 from bridge.domain.errors import RefusedData
 from bridge.domain.events import RunEvent
-from bridge.domain.records import DeadLetter, Records
+from bridge.domain.records import ActionStatus, AmlEvent, DeadLetter, Records
 from bridge.domain.statuses import BridgeStatus
 from bridge.payloads import commands, records
 from bridge.ports import DeadLetterFilter, RunFilter
@@ -25,6 +25,8 @@ class MemoryLedger:
         self.records = Records()
         self.writes: list[int] = []
         self._recorded: dict[str, datetime] = {}
+        #: When an event came first, by id and door.
+        self._came: dict[tuple[str, str], datetime] = {}
         #: Raised by the next writes, one each.
         self.failures: list[Exception] = []
         #: A run whose rows are refused, as values that the table does not take.
@@ -38,7 +40,9 @@ class MemoryLedger:
             if any(event.run_id in self.refused_runs for event in records.run_events):
                 raise RefusedData("a value is refused", code="100038")
             self.records = self.records + replace(records, try_=0)
-            self._recorded |= {event.run_id: datetime.now(UTC) for event in records.run_events}
+            now = datetime.now(UTC)
+            self._recorded |= {event.run_id: now for event in records.run_events}
+            self._came = {(event.id, event.door): now for event in records.aml_events} | self._came
             self.writes.append(len(records))
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
@@ -100,6 +104,17 @@ class MemoryLedger:
             for run_id, row in rows.items()
             if row and row["is_job_fact"] and statuses.is_terminal(str(row["status"]))
         )
+
+    def fired(self, action_ids: Sequence[str]) -> Mapping[str, str]:
+        rows = [row for row in self.records.rule_actions if row.status == ActionStatus.FIRED]
+        rows.sort(key=lambda row: (row.occurred_at, row.event_id), reverse=True)
+        first = {row.action_id: row.event_id for row in rows}
+        return {action_id: first[action_id] for action_id in action_ids if action_id in first}
+
+    def aml_events(self, *, since: datetime, limit: int) -> Sequence[AmlEvent]:
+        first = {(event.id, event.door): event for event in reversed(self.records.aml_events)}
+        placed = sorted((event.event_time or self._came[key], *key) for key, event in first.items())
+        return [first[id_, door] for at, id_, door in placed if at >= since][:limit]
 
 
 def _of_request(facts: Sequence[RunEvent]) -> Mapping[str, Any]:

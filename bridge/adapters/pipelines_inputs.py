@@ -4,16 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
 from bridge.adapters.pipelines_patterns import MAX_PATTERN_LENGTH, pattern_problem
+from bridge.adapters.yaml_fields import Entry, Finding, Scalar, findings_error
 from bridge.domain.inputs import MAX_LENGTH, InputError, InputSpec, InputType, Value, shown
-
-#: Where in the input, and what is wrong there.
-Finding = tuple[tuple[str | int, ...], str]
-#: The pydantic error that carries findings.
-FINDINGS = "findings"
 
 _NUMBERS = frozenset({InputType.INTEGER, InputType.NUMBER})
 _TIMES = frozenset({InputType.DATE, InputType.TIMESTAMP})
@@ -26,22 +21,6 @@ _APPLIES = {
     "pattern": _TEXTS,
     "max_length": _TEXTS,
 }
-
-
-class Entry(BaseModel):
-    """A mapping in the file; a misspelt key would silently mean nothing, so it is refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-def _scalar(value: Any) -> Any:
-    if isinstance(value, list | dict):
-        raise ValueError(f"is {shown(value)}: give a single value")  # noqa: TRY004 - pydantic reports no other
-    return value
-
-
-#: Text, number or boolean; whether it fits the type is found out afterwards.
-Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
 
 class InputEntry(Entry):
@@ -74,7 +53,7 @@ class InputEntry(Entry):
     def _agrees_with_itself(self) -> Self:
         _, findings = read_input("", self)
         if findings:
-            raise PydanticCustomError(FINDINGS, "does not agree with itself", {FINDINGS: findings})
+            raise findings_error(findings)
         return self
 
 

@@ -2,56 +2,30 @@
 
 import re
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from bridge.adapters.pipelines_inputs import Entry, InputEntry, read_input
+from bridge.adapters.pipelines_inputs import InputEntry, read_input
+from bridge.adapters.yaml_fields import (
+    PINNED,
+    AzureName,
+    Entry,
+    EntryName,
+    InputName,
+    Timeout,
+    Version,
+    one_line,
+    pinned,
+)
 from bridge.domain.inputs import closest, shown
 from bridge.domain.pipelines import MAX_INPUTS, Allow, Pipeline
 
-MAX_TIMEOUT = timedelta(days=30)
-PIPELINE_NAME = "^[a-z][a-z0-9-]{0,62}$"
-INPUT_NAME = "^[A-Za-z_][A-Za-z0-9_]{0,254}$"
-AZURE_NAME = "^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
-#: What the patterns above say, for people.
-WORDS = {
-    PIPELINE_NAME: "use lower-case letters, digits and hyphens, at most 63, a letter first",
-    INPUT_NAME: "use letters, digits and underscores, no digit first",
-    AZURE_NAME: "use letters, digits, hyphens and underscores, a letter or digit first",
-}
-
-_COMPONENT = re.compile(r"azureml:[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,29}", re.ASCII)
-_DURATION = re.compile(r"(?=.)(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?", re.ASCII)
-_ISO_DURATION = re.compile(r"P(?=.)(?:(\d{1,5})D)?(?:T(?=.)(?:(\d{1,5})H)?(?:(\d{1,5})M)?)?", re.ASCII)
 _APP_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _pinned(component: str) -> str:
-    name = component.removeprefix("azureml:").partition(":")[0].partition("@")[0] or "NAME"
-    if component.startswith("azureml://"):
-        raise ValueError("components of a registry are not supported yet: register it in the workspace, azureml:NAME:1")
-    if "@" in component or component.endswith(":latest"):
-        raise ValueError(f'"latest" moves, and a repeated request would run something else: pin it, azureml:{name}:1')
-    if re.fullmatch(r"(azureml:)?[^:]+", component):
-        raise ValueError(f"{shown(component)} has no version: pin one, azureml:{name}:1")
-    if not _COMPONENT.fullmatch(component):
-        fixed = f"azureml:{component}" if _COMPONENT.fullmatch(f"azureml:{component}") else "azureml:NAME:VERSION"
-        raise ValueError(f"is {shown(component)}: write {fixed}")
-    return component
-
-
-def _duration(value: Any) -> timedelta:
-    found = (_DURATION.fullmatch(value) or _ISO_DURATION.fullmatch(value)) if isinstance(value, str) else None
-    if not found:
-        raise ValueError(f'is {shown(value)}: write days, hours, minutes such as 2d, 6h, 1h30m, or ISO 8601, "PT6H"')
-    days, hours, minutes = (int(part or 0) for part in found.groups())
-    duration = timedelta(days=days, hours=hours, minutes=minutes)
-    if not timedelta(minutes=1) <= duration <= MAX_TIMEOUT:
-        raise ValueError(f"is {shown(value)}: Azure ML ends a job after 30 days; give from 1m to {MAX_TIMEOUT.days}d")
-    return duration
+    return pinned(component, "components", "a repeated request would run something else")
 
 
 def _allowed_workspace(name: str, info: ValidationInfo) -> str:
@@ -73,12 +47,6 @@ def _not_enforced(limit: int | None) -> int | None:
     return limit
 
 
-def _one_line(text: str) -> str:
-    if found := _CONTROL.search(text):
-        raise ValueError(f"has the control character U+{ord(found[0]):04X}: remove it")
-    return text
-
-
 def _free_tag(name: str) -> str:
     if name.lower().startswith("bridge"):
         raise ValueError("begins with bridge, which the bridge's own tags do: use another name")
@@ -97,27 +65,13 @@ def _principal(entry: str) -> str:
     return entry
 
 
-def _version(value: int) -> int:
-    if value != 1:
-        raise ValueError(f"is {value}: this version of the bridge reads 1")
-    return value
-
-
-AzureName = Annotated[str, Field(pattern=AZURE_NAME)]
 Workspace = Annotated[AzureName, AfterValidator(_allowed_workspace)]
-Principal = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line), AfterValidator(_principal)]
-Role = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line)]
-TagName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_one_line), AfterValidator(_free_tag)]
-TagValue = Annotated[str, Field(max_length=1000), AfterValidator(_one_line)]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(?=.)(\d+d)?(\d+h)?(\d+m)?$|^P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?)?$"}
-    ),
-]
+Principal = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line), AfterValidator(_principal)]
+Role = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(one_line)]
+TagName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line), AfterValidator(_free_tag)]
+TagValue = Annotated[str, Field(max_length=1000), AfterValidator(one_line)]
 Component = Annotated[
-    str, AfterValidator(_pinned), WithJsonSchema({"type": "string", "pattern": f"^{_COMPONENT.pattern}$"})
+    str, AfterValidator(_pinned), WithJsonSchema({"type": "string", "pattern": f"^{PINNED.pattern}$"})
 ]
 
 
@@ -168,7 +122,7 @@ class PipelineEntry(Entry):
         None
     )
     timeout: Annotated[
-        Duration | None, Field(description="A run that takes longer is canceled: 90m, 6h, 2d, 1h30m or PT6H.")
+        Timeout | None, Field(description="A run that takes longer is canceled: 90m, 6h, 2d, 1h30m or PT6H.")
     ] = None
     max_active_runs: Annotated[
         int | None,
@@ -182,7 +136,7 @@ class PipelineEntry(Entry):
         AllowEntry | None, Field(description="Who may run it; without it, every caller of an HTTP door.")
     ] = None
     inputs: Annotated[
-        dict[Annotated[str, Field(pattern=INPUT_NAME)], InputEntry],
+        dict[InputName, InputEntry],
         Field(
             default_factory=dict, max_length=MAX_INPUTS, description="What callers may give, by the component's names."
         ),
@@ -208,10 +162,8 @@ class PipelineEntry(Entry):
 class FileEntry(Entry):
     """The pipelines that the bridge may run."""
 
-    version: Annotated[
-        int, AfterValidator(_version), WithJsonSchema({"const": 1}), Field(description="Of this format.")
-    ]
+    version: Version
     pipelines: Annotated[
-        dict[Annotated[str, Field(pattern=PIPELINE_NAME)], PipelineEntry],
+        dict[EntryName, PipelineEntry],
         Field(min_length=1, max_length=1000, description="By name, as callers give it."),
     ]

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.domain.inbound import InboundEvent
 from bridge.payloads import bodies
 from bridge.ports import Body, Message, OutgoingMessage, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from azure.core.credentials import TokenCredential
     from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
@@ -125,8 +127,16 @@ def _outgoing(message: Message) -> "ServiceBusMessage":
         bodies.write(message.body),
         message_id=message.message_id,
         content_type="application/json",
+        application_properties=_properties(message.body),
         scheduled_enqueue_time_utc=message.due,
     )
+
+
+def _properties(body: Body) -> "dict[str | bytes, int | float | bytes | bool | str | UUID] | None":
+    """What a message says besides its body: only the bridge's own events do."""
+    if not isinstance(body, InboundEvent):
+        return None
+    return {name: value for name, value in body.properties.items()}  # noqa: C416 - a copy would have a narrower type
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
-from bridge.domain.records import Records
+from bridge.domain.records import AmlEvent, Records
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row
@@ -65,7 +65,7 @@ class SnowflakeLedger:
         return [{**runs[found["run_id"]], **found} for found in asked if found["run_id"] in runs]
 
     def dead_letters_by_id(self, dead_letter_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        return {str(found["dead_letter_id"]): found for found in self._by_id("dead_letters_by_id", dead_letter_ids)}
+        return {str(found["dead_letter_id"]): found for found in self._by_ids("dead_letters_by_id", dead_letter_ids)}
 
     def dead_letters(self, wanted: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
         binds: list[Any] = []
@@ -86,23 +86,28 @@ class SnowflakeLedger:
         return [runs[run_id] for run_id in page if run_id in runs]
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
-        return frozenset(str(found["run_id"]) for found in self._by_id("ended_runs", run_ids))
+        return frozenset(str(found["run_id"]) for found in self._by_ids("ended_runs", run_ids))
+
+    def fired(self, action_ids: Sequence[str]) -> Mapping[str, str]:
+        return {str(found["action_id"]): str(found["event_id"]) for found in self._by_ids("fired", action_ids)}
+
+    def aml_events(self, *, since: datetime, limit: int) -> Sequence[AmlEvent]:
+        return [_event(found) for found in self._execute("aml_events_since", [timestamp(since), limit])]
 
     def close(self) -> None:
         with self._lock:
             self._drop()
 
     def _runs(self, name: str, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """Rows of a view by run id; each id is a bind of its own."""
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(run_ids), IDS_LIMIT):
-            part = run_ids[start : start + IDS_LIMIT]
-            found += self._execute(name, part)
-        return {str(each["run_id"]): each for each in found}
+        return {str(found["run_id"]): found for found in self._by_ids(name, run_ids)}
 
-    def _by_id(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Any number of ids with one bind; none at all need no statement."""
-        return self._execute(name, [lossless.dumps(list(ids))]) if ids else []
+    def _by_ids(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What is known of these ids, each once and a bind of its own; none at all need no statement."""
+        wanted = list(dict.fromkeys(ids))
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(wanted), IDS_LIMIT):
+            found += self._execute(name, wanted[start : start + IDS_LIMIT])
+        return found
 
     def _execute(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
         """Run one statement, once more on a new connection when the old one turns out to be lost."""
@@ -211,3 +216,15 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return timestamp(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _event(found: Mapping[str, Any]) -> AmlEvent:
+    """The event as it was written; what a row lacks was empty."""
+    texts = {name: str(found[name] or "") for name in ("id", "event_type", "subject", "topic", "door")}
+    at = found["event_time"]
+    return AmlEvent(
+        **texts,
+        event_time=datetime.fromisoformat(at) if at else None,
+        data=found["data"] or {},
+        correlation_id=found["correlation_id"],
+    )

@@ -40,7 +40,7 @@ SELECT
 FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
 
 -- name: insert_aml_events
-INSERT INTO AML_EVENTS (ID, EVENT_TYPE, SUBJECT, EVENT_TIME, DATA, TOPIC, DOOR)
+INSERT INTO AML_EVENTS (ID, EVENT_TYPE, SUBJECT, EVENT_TIME, DATA, TOPIC, DOOR, CORRELATION_ID)
 SELECT
   f.value:id::VARCHAR,
   f.value:event_type::VARCHAR,
@@ -48,7 +48,8 @@ SELECT
   TO_TIMESTAMP_TZ(f.value:event_time::VARCHAR),
   f.value:data,
   f.value:topic::VARCHAR,
-  f.value:door::VARCHAR
+  f.value:door::VARCHAR,
+  f.value:correlation_id::VARCHAR
 FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
 
 -- name: insert_dead_letters
@@ -68,12 +69,33 @@ SELECT
   TO_TIMESTAMP_TZ(f.value:occurred_at::VARCHAR)
 FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
 
+-- name: insert_rule_actions
+INSERT INTO RULE_ACTIONS (
+  DECISION_ID, ACTION_ID, RULE, EVENT_ID, EVENT_TYPE, ACTION, STATUS, REASON, RUN_ID, CORRELATION_ID, PAYLOAD,
+  OCCURRED_AT
+)
+SELECT
+  f.value:decision_id::VARCHAR,
+  f.value:action_id::VARCHAR,
+  f.value:rule::VARCHAR,
+  f.value:event_id::VARCHAR,
+  f.value:event_type::VARCHAR,
+  f.value:action::VARCHAR,
+  f.value:status::VARCHAR,
+  f.value:reason::VARCHAR,
+  f.value:run_id::VARCHAR,
+  f.value:correlation_id::VARCHAR,
+  f.value:payload,
+  TO_TIMESTAMP_TZ(f.value:occurred_at::VARCHAR)
+FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f;
+
 -- name: one_run
 SELECT * FROM RUNS_ALL WHERE RUN_ID = ?;
 
 -- name: runs_by_id
--- As many binds as ids. A list of constants goes down into the view, so that only these runs are folded; of a join or a
--- subquery nobody can say that, and without it the whole ledger would be.
+-- As many binds as ids, here and wherever IN (?) stands. A list of constants goes down into the view, so that only these
+-- runs are folded; of a join or a subquery nobody can say that, and without it the whole ledger would be. Tables are
+-- asked the same way: there it spares a join.
 SELECT * FROM RUNS_ALL
 WHERE RUN_ID IN (?);
 
@@ -99,9 +121,9 @@ GROUP BY RUN_ID, ROW_NUMBER
 ORDER BY ROW_NUMBER, RUN_ID;
 
 -- name: dead_letters_by_id
--- The ids are one JSON array; repeated letters once.
+-- Repeated letters once.
 SELECT * FROM DEAD_LETTERS
-WHERE DEAD_LETTER_ID IN (SELECT f.value::VARCHAR FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f)
+WHERE DEAD_LETTER_ID IN (?)
 QUALIFY ROW_NUMBER() OVER (PARTITION BY DEAD_LETTER_ID ORDER BY RECORDED_AT) = 1;
 
 -- name: list_dead_letters
@@ -133,14 +155,29 @@ ORDER BY COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) DESC, RUN_ID
 LIMIT ? OFFSET ?;
 
 -- name: runs_on_page
--- As many binds as ids, see runs_by_id.
 SELECT * FROM RUNS
 WHERE RUN_ID IN (?);
 
 -- name: ended_runs
--- The run ids are one JSON array.
 SELECT DISTINCT RUN_ID
 FROM RUN_EVENTS
-WHERE RUN_ID IN (SELECT f.value::VARCHAR FROM TABLE(FLATTEN(input => PARSE_JSON(?))) f)
+WHERE RUN_ID IN (?)
   AND IS_JOB_FACT
   AND STATUS IN ('COMPLETED', 'FAILED', 'CANCELED');
+
+-- name: fired
+-- Which event was the first to fire each action.
+SELECT ACTION_ID, EVENT_ID
+FROM RULE_ACTIONS
+WHERE ACTION_ID IN (?)
+  AND STATUS = 'FIRED'
+QUALIFY ROW_NUMBER() OVER (PARTITION BY ACTION_ID ORDER BY OCCURRED_AT, EVENT_ID) = 1;
+
+-- name: aml_events_since
+-- Repeated events once; the same id by another door is another event.
+SELECT ID, EVENT_TYPE, SUBJECT, EVENT_TIME, DATA, TOPIC, DOOR, CORRELATION_ID
+FROM AML_EVENTS
+WHERE COALESCE(EVENT_TIME, RECORDED_AT) >= TO_TIMESTAMP_TZ(?)
+QUALIFY ROW_NUMBER() OVER (PARTITION BY ID, DOOR ORDER BY RECORDED_AT) = 1
+ORDER BY COALESCE(EVENT_TIME, RECORDED_AT), ID, DOOR
+LIMIT ?;

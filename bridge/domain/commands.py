@@ -95,6 +95,8 @@ class CheckRun:
     attempt: int = 1
     #: A one-shot check of a dead submit ends the run as FAILED with this text when no job exists.
     if_missing_fail: str | None = None
+    #: What the run's job says of its request, see `tags.origin_tags`: told with an end that leaves no job to ask.
+    tags: Mapping[str, str] = field(default_factory=dict)
     try_: int = 0
 
     @property

@@ -43,6 +43,12 @@ def control_message_id(run: str, op: str, try_: int) -> str:
     return message_id if len(message_id) <= 128 else f"{run}:{short_hash([op])}:{try_}"
 
 
+def action_message_id(name: str, attempt: int, try_: int) -> str:
+    """Of a rule's action; `name` says which, for whom and on which occasion."""
+    message_id = f"{name}:{attempt}:{try_}"
+    return message_id if len(message_id) <= 128 else f"{short_hash([name])}:{attempt}:{try_}"
+
+
 def short_hash(parts: Iterable[str]) -> str:
     """32 hexadecimal digits that stand for these texts in this order."""
     return _digest(parts).hex()[:32]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from bridge.domain.events import RunEvent
@@ -20,8 +21,43 @@ class AmlEvent:
     event_time: datetime | None = None
     data: Mapping[str, Any]
     topic: str
-    #: The Event Grid subscription that delivered it: workspace, snowflake or custom.
+    #: The Event Grid subscription that delivered it: workspace, snowflake or custom; bridge for the app's own.
     door: str
+    #: What it belongs to, once that is known; see `rules.correlation_id`.
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleAction:
+    """One row of RULE_ACTIONS: what a rule made of an event, or what came of it."""
+
+    #: The same decision, or outcome, has the same id; rows may repeat.
+    decision_id: str
+    #: Two events on the same occasion have the same; the rule acts once for both.
+    action_id: str
+    rule: str
+    event_id: str
+    event_type: str
+    #: submit, deploy, notify, publish or run_data_factory.
+    action: str
+    #: See `ActionStatus`.
+    status: str
+    #: Why not, or what went wrong: a short word, as `cool_down`; the words for people are in the payload.
+    reason: str | None = None
+    #: The run that was started, or that the event is about.
+    run_id: str | None = None
+    correlation_id: str | None = None
+    payload: Mapping[str, Any] | None = None
+    occurred_at: datetime
+
+
+class ActionStatus(StrEnum):
+    """How far a rule got with an event."""
+
+    NOT_FIRED = "NOT_FIRED"  # -> nothing; REASON says why
+    FIRED = "FIRED"  # the action is asked for -> DONE, FAILED
+    DONE = "DONE"
+    FAILED = "FAILED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +126,7 @@ class Records:
     run_events: tuple[RunEvent, ...] = ()
     aml_events: tuple[AmlEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
+    rule_actions: tuple[RuleAction, ...] = ()
     #: Raised by each scheduled copy.
     try_: int = 0
 
@@ -131,6 +168,7 @@ class Records:
                 replace(letter, body=letter.body[:LIGHT_BODY_LIMIT], description=letter.description[:TEXT_LIMIT])
                 for letter in self.dead_letters
             ),
+            rule_actions=tuple(replace(action, payload=None) for action in self.rule_actions),
         )
 
     def _part(self, parity: int) -> "Records":

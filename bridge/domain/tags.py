@@ -1,12 +1,20 @@
 """The tags that a job carries: how a job in AML is recognised as ours and led back to its request."""
 
-from bridge.domain.commands import SubmitRun
+from bridge.domain.commands import Origin, SubmitRun
 
 BRIDGE = "bridge"
 FINGERPRINT = "bridge_fingerprint"
 PIPELINE = "bridge_pipeline"
+CORRELATION_ID = "bridge_correlation_id"
+RULE_CHAIN = "bridge_rule_chain"
 #: AML cuts nothing silently: it refuses a longer value.
 VALUE_LIMIT = 1000
+
+
+def origin_tags(pipeline: str, origin: Origin) -> dict[str, str]:
+    """Those that the rules ask for: which pipeline ended, what it belongs to, and which rules led to it."""
+    tags = {PIPELINE: pipeline, CORRELATION_ID: origin.correlation_id, RULE_CHAIN: ",".join(origin.rule_chain)}
+    return {name: value[:VALUE_LIMIT] for name, value in tags.items() if value}
 
 
 def job_tags(bridge_name: str, command: SubmitRun) -> dict[str, str]:
@@ -19,10 +27,10 @@ def job_tags(bridge_name: str, command: SubmitRun) -> dict[str, str]:
         FINGERPRINT: command.fingerprint,
         "bridge_source": origin.source,
         "bridge_caller": origin.principal,
-        "bridge_correlation_id": origin.correlation_id,
+        CORRELATION_ID: origin.correlation_id,
         "bridge_query_id": origin.query_id,
         "bridge_trace_id": origin.trace_id,
-        "bridge_rule_chain": ",".join(origin.rule_chain),
+        RULE_CHAIN: ",".join(origin.rule_chain),
         "bridge_rerun_of": command.rerun_of,
     }
     ours = {name: value[:VALUE_LIMIT] for name, value in tags.items() if value}

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import azure.functions as func
 from pydantic import AfterValidator, Field
 
-from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
+from bridge.domain.commands import SubmitRun
 from bridge.domain.records import Records
 from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated
 from bridge.handlers.queues import posted_request
 from bridge.handlers.runs import read_query, refusal
-from bridge.payloads import commands, event_grid, records
+from bridge.payloads import commands, control, event_grid, records
+from bridge.payloads.control import ControlCommand
 from bridge.payloads.shape import Shape, in_utc
 from bridge.ports import DeadLetterFilter, Queue
 from bridge.services.accept_runs import RunRequest
@@ -68,13 +69,13 @@ def replayed(answer: ReplayAnswer) -> Mapping[str, Any]:
     }
 
 
-def read_letter(letter: KeptLetter) -> SubmitRun | RunRequest | CheckRun | CancelRun | DeadEvents | Records:
+def read_letter(letter: KeptLetter) -> SubmitRun | RunRequest | ControlCommand | DeadEvents | Records:
     """What the message asked for, as the function of its queue would read it. Raises: PoisonMessage."""
     match letter.queue:
         case Queue.RUN_COMMANDS:
             return _submit(letter)
         case Queue.RUN_CONTROL:
-            return commands.read_control(letter.body)
+            return control.read_control(letter.body)
         case Queue.INBOUND_EVENTS:
             return DeadEvents(events=event_grid.read_events(letter.body, letter.door or ""))
         case Queue.RUN_EVENTS:

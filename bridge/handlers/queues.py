@@ -9,15 +9,20 @@ from datetime import timedelta
 
 import azure.functions as func
 
+from bridge.domain.actions import Deploy
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
+from bridge.domain.inbound import DOOR_PROPERTY, TRY_PROPERTY
 from bridge.domain.records import Records, dead_letter
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
+from bridge.payloads.control import ControlCommand, read_control
 from bridge.ports import Bridge, Queue
 from bridge.services.accept_runs import RunRequest
+from bridge.services.act import act
 from bridge.services.cancel_run import cancel_run
 from bridge.services.check_run import check_run
+from bridge.services.deploy_model import deploy_model
 from bridge.services.ingest_event import ingest_event
 from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
 from bridge.services.record_events import record_events
@@ -25,8 +30,6 @@ from bridge.services.submit_run import submit_request, submit_run
 
 log = logging.getLogger(__name__)
 POISON = "POISON"
-#: Named as Event Grid's subscriptions set it, see docs/architecture.md.
-DOOR_PROPERTY = "bridge_door"
 DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)
@@ -67,11 +70,11 @@ def execute(message: func.ServiceBusMessage, bridge: Bridge) -> None:
 def control(message: func.ServiceBusMessage, bridge: Bridge) -> None:
     """One message of `run-control`."""
     try:
-        command = commands.read_control(message.get_body())
+        command = read_control(message.get_body())
     except PoisonMessage as error:
         _put_aside(Queue.RUN_CONTROL, message, error, bridge)
         return
-    _carry_out(command, bridge)
+    _carry_out(command, bridge, redelivered=(message.delivery_count or 1) > 1)
 
 
 def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
@@ -87,7 +90,7 @@ def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
             if isinstance(event, event_grid.UnreadableEvent):
                 _put_aside(Queue.INBOUND_EVENTS, message, PoisonMessage(event.reason), bridge, body=event.text)
             else:
-                ingest_event(event, bridge)
+                ingest_event(event, bridge, try_=_try(message))
         except RetryableError:  # the queues are away, for the other events too
             raise
         except Exception as error:
@@ -137,19 +140,29 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
                 else posted_request(body, _message_id(message, Queue.RUN_COMMANDS)),
             )
         elif queue is Queue.RUN_CONTROL:
-            command = commands.read_control(message.get_body())
-            check = command if isinstance(command, CheckRun) else None
-            letter = replace(letter, run_id=command.run_id, check=check)
+            letter = _of_control(letter, read_control(message.get_body()))
     except PoisonMessage as error:
         log.warning("an unreadable message in %s/$deadletterqueue: %s", queue, error)
     keep_dead_letter(letter, bridge)
 
 
-def _carry_out(command: CheckRun | CancelRun, bridge: Bridge) -> None:
+def _of_control(letter: DeadMessage, command: ControlCommand) -> DeadMessage:
+    """What goes on without the message: the run's chain of checks, a deployment's steps."""
+    if isinstance(command, CheckRun | CancelRun):
+        return replace(letter, run_id=command.run_id, check=command if isinstance(command, CheckRun) else None)
+    run_id = command.occasion.run_id if command.occasion else None
+    return replace(letter, run_id=run_id, deploy=command if isinstance(command, Deploy) else None)
+
+
+def _carry_out(command: ControlCommand, bridge: Bridge, *, redelivered: bool) -> None:
     if isinstance(command, CheckRun):
         check_run(command, bridge)
-    else:
+    elif isinstance(command, CancelRun):
         cancel_run(command, bridge)
+    elif isinstance(command, Deploy):
+        deploy_model(command, bridge)
+    else:
+        act(command, bridge, redelivered=redelivered)
 
 
 def posted_request(body: SubmitRunBody, key: str) -> RunRequest:
@@ -191,6 +204,12 @@ def _door(message: func.ServiceBusMessage) -> str | None:
     """The Event Grid subscription that delivered the message, as far as it says."""
     door = (message.application_properties or {}).get(DOOR_PROPERTY)
     return str(door)[:DOOR_LIMIT] if door else None
+
+
+def _try(message: func.ServiceBusMessage) -> int:
+    """Of a copy that the app scheduled itself."""
+    text = str((message.application_properties or {}).get(TRY_PROPERTY) or "0")
+    return int(text) if text.isdecimal() and len(text) < 6 else 0
 
 
 def _text(message: func.ServiceBusMessage) -> str:

@@ -9,6 +9,10 @@ from bridge.local.processes import ROOT, free_port
 SUBSCRIPTION = "11111111-1111-1111-1111-111111111111"
 RESOURCE_GROUP = "laptop"
 WORKSPACE = "laptop-ws"
+WORKSPACE_ID = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
+    f"/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
+)
 SAS_KEY = "SAS_KEY_VALUE"
 FUNCTION_KEY = "laptop-function-key"
 MASTER_KEY = "laptop-master-key"
@@ -32,6 +36,8 @@ SERVICE_BUS_HOST = "laptop.servicebus.windows.net"
 TOPIC_HOST = "laptop.westeurope-1.eventgrid.azure.net"
 LOGIN_HOST = "login.microsoftonline.com"
 NOTIFICATION_TOPIC_HOST = "laptop-snowflake.westeurope-1.eventgrid.azure.net"
+#: Topic and queue of what the bridge tells others, once BRIDGE_EVENTS_TOPIC_ENDPOINT is set, see `events_topic`.
+EVENTS_TOPIC = "bridge-events"
 QUEUES = {
     "RUN_COMMANDS_QUEUE": "run-commands",
     "RUN_CONTROL_QUEUE": "run-control",
@@ -184,6 +190,12 @@ def app_settings(ports: Ports) -> dict[str, str]:
     }
 
 
+def events_topic(ports: Ports) -> dict[str, str]:
+    """The settings that have the app publish its own events."""
+    endpoint = f"{url(ports.event_grid)}/topics/{EVENTS_TOPIC}/api/events"
+    return {"BRIDGE_EVENTS_TOPIC_ENDPOINT": endpoint, "BRIDGE_EVENTS_TOPIC_KEY": TOPIC_KEY}
+
+
 def host_keys() -> dict[str, str]:
     """Keys of the laptop's Functions host; Azure makes its own."""
     return {
@@ -215,14 +227,17 @@ def service_bus_config() -> dict[str, Any]:
         queue("run-control", "PT1M", detects_duplicates=True),
         queue("run-events", "PT5M", detects_duplicates=False),
         queue("inbound-events", "PT1M", detects_duplicates=False),
+        # Nobody of the stack reads it: whoever wants to see the bridge's own events does.
+        queue(EVENTS_TOPIC, "PT1M", detects_duplicates=False),
     ]
     return {"UserConfig": {"Namespaces": [{"Name": "laptop", "Queues": queues}]}}
 
 
 def event_grid_config() -> dict[str, Any]:
-    """Three topics, each with its door, all delivered to one queue."""
+    """Three topics, each with its door, all delivered to one queue; and one for the bridge's own events."""
     doors = ("workspace", "snowflake", "custom")
-    return {"topics": {door: {"key": TOPIC_KEY, "door": door, "queue": "inbound-events"} for door in doors}}
+    topics = {door: {"key": TOPIC_KEY, "door": door, "queue": "inbound-events"} for door in doors}
+    return {"topics": {**topics, EVENTS_TOPIC: {"key": TOPIC_KEY, "door": EVENTS_TOPIC, "queue": EVENTS_TOPIC}}}
 
 
 def entra_config() -> dict[str, Any]:

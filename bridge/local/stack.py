@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +114,7 @@ class Stack:
             "azure_ml": emulator(
                 "aml", ports.azure_ml, ports.azure_ml_control,
                 "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
+                "--workspace-scope", endpoints.WORKSPACE_ID,
                 log_file=self._log("azure_ml"),
             ),
             "snowflake": emulator(
@@ -146,15 +147,22 @@ class Stack:
 
 @contextmanager
 def local_stack(
-    *, port_base: int | None = None, host: bool = True, settings: dict[str, str] | None = None
+    *,
+    port_base: int | None = None,
+    host: bool = True,
+    settings: Mapping[str, str] | Callable[[Ports], Mapping[str, str]] | None = None,
 ) -> Iterator[Stack]:
-    """A stack that is ready: queues, topics and components exist, the ledger's tables are made, the app listens."""
+    """A stack that is ready: queues, topics and components exist, the ledger's tables are made, the app listens.
+
+    `settings` replace those of the app; some can only be written once the ports are known.
+    """
     ports = Ports.choose(port_base)
     os.environ.update(OFFLINE)  # for the connector in this process
     with ExitStack() as cleanup:
         directory = Path(tempfile.mkdtemp(prefix="aml-bridge-"))
         cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
-        stack = Stack(ports, directory, endpoints.app_settings(ports) | (settings or {}))
+        given = settings(ports) if callable(settings) else settings or {}
+        stack = Stack(ports, directory, {**endpoints.app_settings(ports), **given})
         cleanup.callback(stack.stop)
         stack.start_emulators()
         for mapping in endpoints.url_map(ports):

@@ -1,4 +1,4 @@
-"""Bodies of the queues `run-commands` and `run-control`. Their JSON Schemas are in `schemas/`."""
+"""Bodies of the queue `run-commands`. Their JSON Schema is in `schemas/`."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge.domain import identity
-from bridge.domain.commands import CancelRun, CheckRun, Origin, SubmitRun
+from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import aml_literal
 from bridge.payloads import lossless
@@ -89,64 +89,13 @@ class SubmitRunBody(Shape):
         )
 
 
-class CheckRunBody(Shape):
-    """A look at one run's job."""
-
-    schema_version: SchemaVersion = 1
-    op: Literal["check"]
-    run_id: RunId
-    workspace: ShortText
-    step: int | None = Field(default=None, ge=1, le=10_000)
-    origin: ShortText = ""
-    submitted_at: Moment | None = None
-    timeout_at: Moment | None = None
-    last_status: ShortText | None = None
-    missing_since: Moment | None = None
-    attempt: int = Field(default=1, ge=1)
-    if_missing_fail: ShortText | None = None
-    try_: int = Field(default=0, ge=0, alias="try")
-
-    def to_command(self) -> CheckRun:
-        fields = self.model_dump(exclude={"schema_version", "op"})
-        return CheckRun(**fields)
-
-
-class CancelRunBody(Shape):
-    """A run to be cancelled."""
-
-    schema_version: SchemaVersion = 1
-    op: Literal["cancel"]
-    run_id: RunId
-    workspace: ShortText | None = None
-    requested_at: Moment
-    principal: ShortText
-    reason: ShortText = "asked by the user"
-    origin: ShortText = ""
-    try_: int = Field(default=0, ge=0, alias="try")
-
-    def to_command(self) -> CancelRun:
-        return CancelRun(**self.model_dump(exclude={"schema_version", "op"}))
-
-
-ControlBody = Annotated[CheckRunBody | CancelRunBody, Field(discriminator="op")]
 _SUBMIT = TypeAdapter(SubmitRunBody)
-_CONTROL: TypeAdapter[CheckRunBody | CancelRunBody] = TypeAdapter(ControlBody)
 
 
 def read_submit(text: str | bytes) -> SubmitRunBody:
     """The body of a message on `run-commands`. Raises: PoisonMessage."""
     try:
         return _SUBMIT.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH))
-    except ValidationError as error:
-        raise PoisonMessage(complaints(error)) from error
-    except ValueError as error:
-        raise PoisonMessage(str(error)) from error
-
-
-def read_control(text: str | bytes) -> CheckRun | CancelRun:
-    """The body of a message on `run-control`. Raises: PoisonMessage."""
-    try:
-        return _CONTROL.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH)).to_command()
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:
@@ -180,42 +129,7 @@ def write_submit(command: SubmitRun) -> dict[str, Any]:
         "rule_chain": list(origin.rule_chain),
         "rerun_of": command.rerun_of,
     }
-    return _without_nothing(fields)
-
-
-def write_check(command: CheckRun) -> dict[str, Any]:
-    return _without_nothing(
-        {
-            "schema_version": 1,
-            "op": "check",
-            "run_id": command.run_id,
-            "workspace": command.workspace,
-            "step": command.step,
-            "origin": command.origin,
-            "submitted_at": timestamp(command.submitted_at),
-            "timeout_at": timestamp(command.timeout_at),
-            "last_status": command.last_status,
-            "missing_since": timestamp(command.missing_since),
-            "attempt": command.attempt,
-            "if_missing_fail": command.if_missing_fail,
-            "try": command.try_,
-        }
-    )
-
-
-def write_cancel(command: CancelRun) -> dict[str, Any]:
-    fields = {
-        "schema_version": 1,
-        "op": "cancel",
-        "run_id": command.run_id,
-        "workspace": command.workspace,
-        "requested_at": timestamp(command.requested_at),
-        "principal": command.principal,
-        "reason": command.reason,
-        "try": command.try_,
-    }
-    # Only where there is one: an instance of the version before this field refuses what it does not know.
-    return {**fields, "origin": command.origin} if command.origin else fields
+    return without_nothing(fields)
 
 
 def timestamp(value: datetime | None) -> str | None:
@@ -228,5 +142,6 @@ def _literal(value: Any) -> str:
     return aml_literal(value) if isinstance(value, str | int | Decimal) else lossless.dumps(value)
 
 
-def _without_nothing(fields: dict[str, Any]) -> dict[str, Any]:
+def without_nothing(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}

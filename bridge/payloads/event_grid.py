@@ -46,6 +46,19 @@ def read_events(text: str | bytes, door: str) -> list[AmlEvent]:
     return events
 
 
+def write_event(event: AmlEvent) -> dict[str, Any]:
+    """In Event Grid's own schema, as `read_each` takes it; the door travels beside it."""
+    names = _EVENT_GRID
+    return {
+        names["id"]: event.id,
+        names["type"]: event.event_type,
+        names["subject"]: event.subject,
+        names["time"]: event.event_time.isoformat() if event.event_time else None,
+        names["topic"]: event.topic,
+        "data": event.data,
+    }
+
+
 def _each(item: Any, door: str) -> AmlEvent | UnreadableEvent:
     if not isinstance(item, Mapping):
         return UnreadableEvent(text=lossless.dumps(item), reason="an event is a JSON object")

@@ -1,17 +1,22 @@
-"""What the app sends for its callers: events in Event Grid's own schema, and the text of messages."""
+"""What the app sends to others: events in Event Grid's own schema or as CloudEvents, and the text of messages."""
 
 import json
 from typing import Any
 
+from bridge.domain.outgoing import OutgoingEvent
 from bridge.payloads import lossless
-from bridge.ports import OutgoingEvent
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
 
 def write_event(event: OutgoingEvent) -> dict[str, Any]:
-    """The form that Snowflake's notifications have as well, so that a topic needs to take one schema only."""
+    """A CloudEvent 1.0 if the event has a source; else the form that Snowflake's notifications have as well.
+
+    A topic takes one schema only.
+    """
+    if event.source is not None:
+        return _cloud_event(event, event.source)
     return {
         "id": event.event_id,
         "subject": event.subject,
@@ -20,6 +25,21 @@ def write_event(event: OutgoingEvent) -> dict[str, Any]:
         "data": event.data,
         "dataVersion": "1",
     }
+
+
+def _cloud_event(event: OutgoingEvent, source: str) -> dict[str, Any]:
+    document = {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": source,
+        "type": event.event_type,
+        "subject": event.subject,
+        "time": event.occurred_at.isoformat(),
+        "data": event.data,
+    }
+    if not event.subject:  # a CloudEvent has one or has none, but no empty one
+        del document["subject"]
+    return document
 
 
 def event_bytes(event: OutgoingEvent) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from bridge.payloads.commands import ControlBody, SubmitRunBody
+from bridge.payloads.commands import SubmitRunBody
+from bridge.payloads.control import ControlBody
 from bridge.payloads.records import RecordsBody
 from bridge.ports import Queue
 

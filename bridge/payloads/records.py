@@ -8,12 +8,12 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.events import RunEvent
-from bridge.domain.records import AmlEvent, DeadLetter, Records
+from bridge.domain.records import AmlEvent, DeadLetter, Records, RuleAction
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.shape import Shape, complaints, in_utc
 
-Record = TypeVar("Record", RunEvent, AmlEvent, DeadLetter)
+Record = TypeVar("Record", RunEvent, AmlEvent, DeadLetter, RuleAction)
 
 
 def _with_times_in_utc(record: Record) -> Record:
@@ -30,6 +30,7 @@ class RecordsBody(Shape):
     run_events: tuple[Annotated[RunEvent, AfterValidator(_with_times_in_utc)], ...] = ()
     aml_events: tuple[Annotated[AmlEvent, AfterValidator(_with_times_in_utc)], ...] = ()
     dead_letters: tuple[Annotated[DeadLetter, AfterValidator(_with_times_in_utc)], ...] = ()
+    rule_actions: tuple[Annotated[RuleAction, AfterValidator(_with_times_in_utc)], ...] = ()
 
 
 def read_records(text: str | bytes) -> Records:
@@ -40,21 +41,19 @@ def read_records(text: str | bytes) -> Records:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:
         raise PoisonMessage(str(error)) from error
-    return Records(
-        run_events=body.run_events, aml_events=body.aml_events, dead_letters=body.dead_letters, try_=body.try_
-    )
+    return Records(**{table: getattr(body, table) for table in _TABLES}, try_=body.try_)
 
 
 def write_records(records: Records) -> dict[str, Any]:
     body: dict[str, Any] = {"schema_version": 1, "try": records.try_}
-    for table in ("run_events", "aml_events", "dead_letters"):
+    for table in _TABLES:
         rows = [row(record) for record in getattr(records, table)]
         if rows:
             body[table] = rows
     return body
 
 
-def row(record: RunEvent | AmlEvent | DeadLetter) -> dict[str, Any]:
+def row(record: RunEvent | AmlEvent | DeadLetter | RuleAction) -> dict[str, Any]:
     """One record as JSON-able columns; what is not known is left out."""
     columns = {}
     for name in _NAMES[type(record)]:
@@ -64,4 +63,5 @@ def row(record: RunEvent | AmlEvent | DeadLetter) -> dict[str, Any]:
     return columns
 
 
-_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (RunEvent, AmlEvent, DeadLetter)}
+_TABLES = tuple(field.name for field in fields(Records) if field.name != "try_")
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (RunEvent, AmlEvent, DeadLetter, RuleAction)}

@@ -71,9 +71,9 @@ def _run_request(folded: Mapping[str, Any]) -> Any:
 
 def _parsed(value: Any) -> Any:
     """The value of a JSON text, also of one within one; anything else as it is."""
-    try:
-        while isinstance(value, str):
+    while isinstance(value, str):
+        try:
             value = lossless.loads(value)
-    except ValueError:
-        pass
+        except ValueError:
+            return value
     return value

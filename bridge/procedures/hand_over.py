@@ -79,7 +79,7 @@ def export_and_submit(
     """
     if not pipeline or not source:
         raise ValueError("say what to unload and which pipeline to run")
-    if input_name in json.loads(inputs_json or "{}"):
+    if input_name in _object(inputs_json):
         raise ValueError(f"the input '{input_name}' becomes the path of the files: leave it out")
     frame = _frame(session, source)
     key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
@@ -198,6 +198,17 @@ def _of(row: Any, column: str) -> int:
     """A count of a COPY, whose only column is a status when there was nothing to copy."""
     values = {name.strip('"').lower(): value for name, value in row.as_dict().items()}
     return int(values.get(column) or 0)
+
+
+def _object(inputs_json: str | None) -> dict[str, Any]:
+    try:
+        inputs = json.loads(inputs_json or "{}")
+    except ValueError as error:
+        raise ValueError(f"the inputs are no JSON: {error}") from None
+    if not isinstance(inputs, dict):
+        text = "the inputs are no JSON object: give one such as {'rows': 5}, or NULL for none"
+        raise ValueError(text)  # noqa: TRY004 - the value of a caller, not a mistake in a program
+    return inputs
 
 
 def _with_path(inputs_json: str | None, name: str, path: str) -> str:

@@ -12,9 +12,14 @@ _OLD = {
         "RUN_ID IN (SELECT RUN_ID FROM RUNS_ALL WHERE LAST_RECORDED_AT < DATEADD('day', ?, CURRENT_TIMESTAMP()) "
         "AND STATUS IN ('COMPLETED', 'FAILED', 'CANCELED', 'REJECTED'))"
     ),
+    # No run depends on events and rules: RUNS is folded without them.
     "AML_EVENTS": "RECORDED_AT < DATEADD('day', ?, CURRENT_TIMESTAMP())",
     "DEAD_LETTERS": "RECORDED_AT < DATEADD('day', ?, CURRENT_TIMESTAMP())",
-    "RULE_ACTIONS": "RECORDED_AT < DATEADD('day', ?, CURRENT_TIMESTAMP())",
+    # Whole occasions, as what a rule has done would otherwise be shown as not done. Cool-downs last 30 days at most.
+    "RULE_ACTIONS": (
+        "ACTION_ID IN (SELECT ACTION_ID FROM RULE_ACTIONS GROUP BY ACTION_ID "
+        "HAVING MAX(RECORDED_AT) < DATEADD('day', ?, CURRENT_TIMESTAMP()))"
+    ),
     "RUN_REQUESTS": "ANSWER IS NOT NULL AND ANSWERED_AT < DATEADD('day', ?, CURRENT_TIMESTAMP())",
     "HAND_OVERS": "COALESCE(LOADED_AT, EXPORTED_AT) < DATEADD('day', ?, CURRENT_TIMESTAMP())",
 }
@@ -35,7 +40,8 @@ class Session(Protocol):
 def purge_ledger(session: Session, days: Any) -> dict[str, int]:
     """Delete what was recorded more than `days` ago, and tell how many rows of each table that were.
 
-    Runs go as a whole and only when they have ended, requests only when they are answered.
+    Runs go as a whole and only when they have ended, what rules did goes by whole occasions, and requests go only when
+    they are answered.
     """
     if days is None or days < FEWEST_DAYS:
         raise ValueError(f"days is {days}: {FEWEST_DAYS} is the least, as the view RUNS looks back so far")

@@ -12,6 +12,7 @@ from bridge.domain.inputs import CheckedInputs, Violation, aml_literal
 from bridge.domain.pipelines import Pipeline
 from bridge.domain.statuses import BridgeStatus
 from bridge.ports import Bridge, Message, Queue
+from bridge.services.bridge_events import publish_accepted
 from bridge.services.report import MESSAGE_LIMIT_BYTES, report
 
 #: No pipeline's name is longer; what a caller gives instead is not repeated in answers and rows beyond this.
@@ -209,6 +210,7 @@ def _queue(batch: _Batch, bridge: Bridge) -> None:
         bridge.sender.send(Queue.RUN_COMMANDS, commands)
     if batch.facts:
         report(batch.facts, bridge)
+    publish_accepted(batch.commands, bridge)
 
 
 def _conflict(key: str) -> Violation:

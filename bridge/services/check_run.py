@@ -12,6 +12,7 @@ from bridge.domain.jobs import Job, JobDetails
 from bridge.domain.statuses import BridgeStatus, JobStatus
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
+from bridge.services.bridge_events import tell_end
 from bridge.services.find_job import is_ours
 from bridge.services.report import report
 
@@ -46,7 +47,10 @@ def check_run(check: CheckRun, bridge: Bridge) -> None:
 
 def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
     if job.status != check.last_status:
-        report([_fact(check, job, bridge)], bridge)
+        fact = _fact(check, job, bridge)
+        report([fact], bridge)
+        if statuses.is_terminal(job.status):
+            tell_end(fact, job.tags, bridge)
     if statuses.is_terminal(job.status):
         return
     if check.if_missing_fail is not None:
@@ -79,6 +83,7 @@ def _adopt(check: CheckRun, job: Job, bridge: Bridge) -> None:
         submitted_at=submitted_at,
         timeout_at=submitted_at + pipeline.timeout if pipeline and pipeline.timeout else None,
         last_status=job.status,
+        tags=check.tags,
     )
     check_chain.schedule_first(chain, bridge)
 
@@ -151,7 +156,7 @@ def _time_out(check: CheckRun, bridge: Bridge) -> bool:
 def _missing(check: CheckRun, bridge: Bridge) -> None:
     now = bridge.clock.now()
     if check.if_missing_fail is not None:
-        report([_never_submitted(check, bridge)], bridge)
+        _end(_never_submitted(check, bridge), check, bridge)
     elif check.step is None or check.submitted_at is None:
         return  # a hint about a job that is not there says nothing; the run's own chain decides
     elif check.missing_since is not None and now >= check.submitted_at + MISSING_AFTER:
@@ -164,9 +169,15 @@ def _missing(check: CheckRun, bridge: Bridge) -> None:
             error_code=JOB_DELETED,
             error_message=f"the job was deleted in Azure ML; it was missing since {check.missing_since}",
         )
-        report([fact], bridge)
+        _end(fact, check, bridge)
     else:
         check_chain.schedule_next(replace(check, missing_since=check.missing_since or now), bridge)
+
+
+def _end(fact: RunEvent, check: CheckRun, bridge: Bridge) -> None:
+    """A run that ends without a job to look at."""
+    report([fact], bridge)
+    tell_end(fact, check.tags, bridge)
 
 
 def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:

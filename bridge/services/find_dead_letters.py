@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.domain import identity
+from bridge.domain.actions import ActionCommand
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import Violation
@@ -37,7 +38,9 @@ class DeadEvents:
 
 
 #: Reads a letter's body: a request is one in short form, posted straight to the queue. Raises: PoisonMessage.
-ReadLetter = Callable[[KeptLetter], SubmitRun | RunRequest | CheckRun | CancelRun | DeadEvents | Records]
+ReadLetter = Callable[
+    [KeptLetter], SubmitRun | RunRequest | CheckRun | CancelRun | ActionCommand | DeadEvents | Records
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class OpenLetter:
     """A letter and what its message asked for."""
 
     letter: KeptLetter
-    content: SubmitRun | CheckRun | CancelRun | DeadEvents | Records
+    content: SubmitRun | CheckRun | CancelRun | ActionCommand | DeadEvents | Records
 
 
 def find_dead_letters(wanted: DeadLetterFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:

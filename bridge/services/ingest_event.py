@@ -1,22 +1,28 @@
-"""Takes what Event Grid delivers: AML's events move a run forward, but only a check ends it; requests become runs."""
+"""Takes what Event Grid delivers: AML's events move a run forward, but only a check ends it; rules see every event."""
 
 import logging
 from dataclasses import replace
 
-from bridge.domain import aml_events, events, statuses, tags
+from bridge.domain import aml_events, event_kinds, events, rules, statuses, tags
 from bridge.domain.aml_events import RunHint
 from bridge.domain.commands import CheckRun
-from bridge.domain.records import AmlEvent, Records
-from bridge.ports import Bridge
+from bridge.domain.errors import RetryableError
+from bridge.domain.inbound import InboundEvent
+from bridge.domain.records import AmlEvent, Records, dead_letter
+from bridge.domain.verdicts import Reason
+from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
+from bridge.services.bridge_events import publish_end, publish_fired
+from bridge.services.decide_rules import CORRELATION_LIMIT, Decisions, RulesWait, decide_rules
 from bridge.services.report import send_records
 from bridge.services.request_by_event import request_run
 
 log = logging.getLogger(__name__)
+GAVE_UP = "GAVE_UP"
 
 
-def ingest_event(event: AmlEvent, bridge: Bridge) -> None:
-    """Keep the event, and do what it hints at.
+def ingest_event(event: AmlEvent, bridge: Bridge, *, try_: int = 0) -> None:
+    """Do what the event hints at and what the rules make of it, and keep it.
 
     Raises: RetryableError when the queues fail, so that the broker delivers again.
     """
@@ -24,46 +30,107 @@ def ingest_event(event: AmlEvent, bridge: Bridge) -> None:
     if kind == aml_events.RUN_REQUEST:
         request_run(event, bridge)
         return
-    if not kind.startswith(aml_events.PREFIX):
-        _keep_other(event, bridge)
+    hint = None
+    if kind.startswith(event_kinds.BRIDGE_PREFIX) and not _is_own(event):
+        log.warning("refused event %s of type %s from door %s", event.id, event.event_type, event.door)
         return
-    if event.door != aml_events.WORKSPACE_DOOR or event.topic.lower() not in bridge.workspace_ids:
-        log.warning("refused an AML event from door %s, topic %s: not one of our workspaces", event.door, event.topic)
-        return
+    if kind.startswith(aml_events.PREFIX):
+        if event.door != aml_events.WORKSPACE_DOOR or event.topic.lower() not in bridge.workspace_ids:
+            log.warning("refused an AML event from door %s, topic %s: not one of ours", event.door, event.topic)
+            return
+        hint = _our_hint(event, bridge)
+    if kind == event_kinds.RUN_ENDED:
+        publish_end(event, bridge)
+    decisions = _decided(event, try_, bridge)
+    _keep(event, hint, decisions, bridge)
+    if hint is not None and _needs_check(hint):
+        check_chain.one_shot(CheckRun(run_id=hint.run_id, workspace=hint.workspace, origin=f"e.{event.id}"), bridge)
+
+
+def _is_own(event: AmlEvent) -> bool:
+    """Anyone who may publish could send the type; only the app itself sends by this door."""
+    known = {event_kinds.RUN_ENDED, event_kinds.DEPLOYMENT_ENDED}
+    return event.door == event_kinds.BRIDGE_DOOR and event.event_type.lower() in known
+
+
+def _our_hint(event: AmlEvent, bridge: Bridge) -> RunHint | None:
+    """What the event claims about a run of this bridge; nothing about runs that carry another's tag."""
     hint = aml_events.run_hint(event)
-    if hint is not None and hint.tags.get(tags.BRIDGE, bridge.name) == bridge.name:
-        # Azure spells ids in any case; the workspace is known by the name that the settings give it.
-        workspace = next(name for name in bridge.workspaces if name.lower() == hint.workspace.lower())
-        _follow(event, replace(hint, workspace=workspace), bridge)
-    elif kind in aml_events.KEPT or bridge.record_all_events:
-        send_records(Records(aml_events=(event,)), bridge)
+    if hint is None or hint.tags.get(tags.BRIDGE, bridge.name) != bridge.name:
+        return None
+    # Azure spells ids in any case; the workspace is known by the name that the settings give it.
+    workspace = next(name for name in bridge.workspaces if name.lower() == hint.workspace.lower())
+    return replace(hint, workspace=workspace)
 
 
-def _follow(event: AmlEvent, hint: RunHint, bridge: Bridge) -> None:
-    """A status on the way becomes a fact at once; an end is looked up in AML first, which also knows the error."""
-    ended = statuses.is_terminal(hint.status)
-    # Without our tag the event cannot prove that the job is this bridge's: the check will.
-    proven = tags.BRIDGE in hint.tags
-    facts: tuple[events.RunEvent, ...] = ()
-    if proven and not ended and event.event_time is not None:
-        facts = (
-            events.job_fact(
-                hint.run_id,
-                hint.status,
-                event.event_time,
-                workspace=hint.workspace,
-                pipeline=hint.tags.get(tags.PIPELINE),
-                fingerprint=hint.tags.get(tags.FINGERPRINT),
-            ),
-        )
-    send_records(Records(run_events=facts, aml_events=(event,)), bridge)
-    if ended or not proven:
-        check = CheckRun(run_id=hint.run_id, workspace=hint.workspace, origin=f"e.{event.id}")
-        check_chain.one_shot(check, bridge)
+def _decided(event: AmlEvent, try_: int, bridge: Bridge) -> Decisions:
+    """What the rules make of it. What they need to know of AML first is asked again later, without them."""
+    try:
+        decisions = decide_rules(event, bridge)
+    except RulesWait as error:
+        _decide_later(event, try_, error, bridge)
+        return Decisions(matched=True)
+    publish_fired(decisions.rows, bridge)
+    return decisions
 
 
-def _keep_other(event: AmlEvent, bridge: Bridge) -> None:
-    if bridge.record_all_events:
-        send_records(Records(aml_events=(event,)), bridge)
+def _decide_later(event: AmlEvent, try_: int, error: RetryableError, bridge: Bridge) -> None:
+    now = bridge.clock.now()
+    copy = InboundEvent(event=event, try_=try_ + 1)
+    if not bridge.retry.gives_up(try_):
+        due = now + bridge.retry.delay(try_, error.retry_after)
+        bridge.sender.send(Queue.INBOUND_EVENTS, [Message(message_id=copy.message_id, body=copy, due=due)])
+        return
+    letter = dead_letter(
+        queue=Queue.INBOUND_EVENTS,
+        message_id=copy.message_id,
+        body=bridge.sender.text(copy),
+        reason=GAVE_UP,
+        description=f"the rules could not be decided in {try_ + 1} tries; the last answer: {error}",
+        run_id=event_kinds.run_of(event),
+        door=event.door,
+        at=now,
+    )
+    send_records(Records(dead_letters=(letter,)), bridge)
+
+
+def _keep(event: AmlEvent, hint: RunHint | None, decisions: Decisions, bridge: Bridge) -> None:
+    """Rows for the ledger: the event as it came, what it says of a run on its way, and what the rules decided."""
+    kind = event.event_type.lower()
+    is_kept = decisions.matched or bridge.record_all_events or kind in aml_events.KEPT or hint is not None
+    rows = decisions.rows
+    if not is_kept and kind.startswith(aml_events.PREFIX):
+        # Of the runs of others, which may be many, no rule wanted this one.
+        rows = tuple(row for row in rows if row.reason != Reason.WHERE)
+    fact = _fact(event, hint) if hint is not None else None
+    kept = replace(event, correlation_id=rules.correlation_id(event)[:CORRELATION_LIMIT])
+    records = Records(
+        run_events=(fact,) if fact is not None else (),
+        aml_events=(kept,) if is_kept else (),
+        rule_actions=rows,
+    )
+    if len(records):
+        send_records(records, bridge)
     else:
         log.info("no use for event %s of type %s from door %s", event.id, event.event_type, event.door)
+
+
+def _fact(event: AmlEvent, hint: RunHint) -> events.RunEvent | None:
+    """A status on the way becomes a fact at once; an end is looked up in AML first, which also knows the error.
+
+    Without our tag the event cannot prove that the job is this bridge's: the check will.
+    """
+    if tags.BRIDGE not in hint.tags or statuses.is_terminal(hint.status) or event.event_time is None:
+        return None
+    return events.job_fact(
+        hint.run_id,
+        hint.status,
+        event.event_time,
+        workspace=hint.workspace,
+        pipeline=hint.tags.get(tags.PIPELINE),
+        fingerprint=hint.tags.get(tags.FINGERPRINT),
+    )
+
+
+def _needs_check(hint: RunHint) -> bool:
+    return statuses.is_terminal(hint.status) or tags.BRIDGE not in hint.tags

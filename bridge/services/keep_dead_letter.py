@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from bridge.domain import identity
+from bridge.domain import identity, tags
+from bridge.domain.actions import Deploy
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.records import Records, dead_letter
 from bridge.ports import Bridge
 from bridge.services import check_chain
 from bridge.services.accept_runs import RunRequest, idempotency_key
+from bridge.services.deploy_model import follow_on
 from bridge.services.report import send_records
 
 
@@ -28,6 +30,8 @@ class DeadMessage:
     run_id: str | None = None
     #: A check that could not be carried out: its chain goes on with the next step.
     check: CheckRun | None = None
+    #: A step of a deployment that could not be taken: the next one is.
+    deploy: Deploy | None = None
 
 
 def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
@@ -49,14 +53,18 @@ def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
     send_records(Records(dead_letters=(letter,)), bridge)
     if dead.check is not None:
         check_chain.schedule_next(dead.check, bridge)
+    if dead.deploy is not None:
+        follow_on(dead.deploy, bridge)
     if check is not None:
         why = f"the submit could not be handled and waits in DEAD_LETTERS as {letter.dead_letter_id}"
         check_chain.one_shot(replace(check, origin=f"d.{letter.dead_letter_id}", if_missing_fail=why), bridge)
 
 
 def _check(submit: SubmitRun | RunRequest, bridge: Bridge) -> CheckRun:
+    known = tags.origin_tags(submit.pipeline, submit.origin)
     if isinstance(submit, SubmitRun):
-        return CheckRun(run_id=submit.run_id, workspace=submit.workspace, attempt=submit.attempt)
+        return CheckRun(run_id=submit.run_id, workspace=submit.workspace, attempt=submit.attempt, tags=known)
     run_id = identity.run_id(bridge.name, submit.pipeline, idempotency_key(submit))
     pipeline = bridge.catalogue.find(submit.pipeline)
-    return CheckRun(run_id=run_id, workspace=(pipeline.workspace if pipeline else None) or bridge.workspace)
+    workspace = (pipeline.workspace if pipeline else None) or bridge.workspace
+    return CheckRun(run_id=run_id, workspace=workspace, tags=known)

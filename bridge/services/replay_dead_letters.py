@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bridge.domain import events
+from bridge.domain.actions import ActionCommand
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.inputs import Violation
@@ -48,7 +49,7 @@ class _Outbox:
     """What is to be sent; messages by their ids, because two letters may ask for the same."""
 
     commands: dict[str, SubmitRun] = field(default_factory=dict)
-    controls: dict[str, CheckRun | CancelRun] = field(default_factory=dict)
+    controls: dict[str, CheckRun | CancelRun | ActionCommand] = field(default_factory=dict)
     facts: list[RunEvent] = field(default_factory=list)
     records: Records = field(default_factory=Records)
     events: list[AmlEvent] = field(default_factory=list)
@@ -107,6 +108,9 @@ def _replay(
         again = _control_again(content, request, bridge)
         outbox.controls[again.message_id] = again
         answer = replace(answer, run_id=again.run_id)
+    elif isinstance(content, ActionCommand):
+        action = content.replayed()
+        outbox.controls[action.message_id] = action
     elif isinstance(content, DeadEvents):
         outbox.events += content.events
     else:
@@ -136,6 +140,7 @@ def _control_again(command: CheckRun | CancelRun, request: ReplayRequest, bridge
         origin=origin,
         attempt=command.attempt,
         if_missing_fail=command.if_missing_fail,
+        tags=command.tags,
     )
 
 

@@ -38,4 +38,5 @@ def _fitting(records: Records, bridge: Bridge) -> list[Records]:
 def _records_id(records: Records) -> str:
     ids = [event.event_id for event in records.run_events]
     ids += [event.id for event in records.aml_events] + [letter.dead_letter_id for letter in records.dead_letters]
+    ids += [action.decision_id for action in records.rule_actions]
     return f"records:{short_hash(ids)}:{records.try_}"

@@ -9,7 +9,8 @@ from bridge.domain.aml_events import RUN_REQUEST
 from bridge.domain.errors import PermanentError
 from bridge.domain.identity import short_hash
 from bridge.domain.inputs import Violation, shown
-from bridge.ports import Bridge, Outbound, OutgoingEvent, OutgoingMessage
+from bridge.domain.outgoing import OutgoingEvent
+from bridge.ports import Bridge, Outbound, OutgoingMessage
 from bridge.services.report import MESSAGE_LIMIT_BYTES
 
 TYPE_LIMIT = 200

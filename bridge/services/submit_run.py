@@ -20,6 +20,7 @@ from bridge.services.accept_runs import (
     idempotency_key,
     rejection,
 )
+from bridge.services.bridge_events import tell_end
 from bridge.services.report import report, send_records
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ def _follow(command: SubmitRun, pipeline: Pipeline, job: Job, bridge: Bridge) ->
         submitted_at=submitted_at,
         timeout_at=submitted_at + pipeline.timeout if pipeline.timeout else None,
         last_status=JobStatus.SUBMITTED,
+        tags=tags.origin_tags(command.pipeline, command.origin),
     )
     check_chain.schedule_first(check, bridge)
     report([events.submitted(command, submitted_at, studio_url=job.studio_url)], bridge)
@@ -205,6 +207,7 @@ def _give_up(command: SubmitRun, pipeline: Pipeline, error: RetryableError, brid
     )
     fact = _failed(command, BridgeStatus.FAILED, GAVE_UP, message, now)
     send_records(Records(run_events=(fact,), dead_letters=(letter,)), bridge)
+    tell_end(fact, tags.job_tags(bridge.name, command), bridge)
 
 
 def _conflict(command: SubmitRun, error: JobExists, bridge: Bridge) -> None:
@@ -227,7 +230,10 @@ def _fail(command: SubmitRun, code: str, message: str, bridge: Bridge) -> None:
 
 
 def _end(command: SubmitRun, status: BridgeStatus, code: str, message: str, bridge: Bridge) -> None:
-    report([_failed(command, status, code, message, bridge.clock.now())], bridge)
+    fact = _failed(command, status, code, message, bridge.clock.now())
+    report([fact], bridge)
+    if status is BridgeStatus.FAILED:
+        tell_end(fact, tags.job_tags(bridge.name, command), bridge)
 
 
 def _failed(command: SubmitRun, status: BridgeStatus, code: str, message: str, at: datetime) -> events.RunEvent:

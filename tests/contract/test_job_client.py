@@ -11,7 +11,6 @@ from typing import Protocol
 import pytest
 
 from bridge.adapters.azureml import AmlJobs
-from bridge.adapters.credential import app_credential
 from bridge.adapters.memory import MemoryClock, MemoryJobs
 from bridge.domain.errors import JobExists, ServiceUnavailable, SubmissionRejected, Throttled
 from bridge.domain.jobs import JobDetails, JobRequest
@@ -19,6 +18,7 @@ from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
 from bridge.ports import JobClient
 from bridge.settings import Settings
+from tests.contract.azure_clients import aml_clients
 
 COMPONENT = "azureml:churn_training:3"
 
@@ -91,14 +91,8 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         return
     stack: Stack = request.getfixturevalue("emulators")
     settings: Settings = request.getfixturevalue("settings")
-    real = AmlJobs(
-        subscription_id=settings.subscription_id,
-        resource_group=settings.resource_group,
-        credential=app_credential("", settings.aml_endpoint),
-        endpoint=settings.aml_endpoint,
-    )
-    yield real, EmulatorSteering(stack)
-    real.close()
+    with aml_clients(settings) as clients:
+        yield AmlJobs(clients), EmulatorSteering(stack)
 
 
 def job_request(**change: object) -> JobRequest:
@@ -268,16 +262,10 @@ def test_a_submission_starts_no_git(
     git.write_text(f"#!/bin/sh\ntouch {witness}\nexit 1\n")
     git.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    real = AmlJobs(
-        subscription_id=settings.subscription_id,
-        resource_group=settings.resource_group,
-        credential=app_credential("", settings.aml_endpoint),
-        endpoint=settings.aml_endpoint,
-    )
     request = job_request()
 
-    real.submit(request)
-    real.close()
+    with aml_clients(settings) as clients:
+        AmlJobs(clients).submit(request)
 
     assert not witness.exists()
     assert request.name in {job["name"] for job in emulators.call("azure_ml", "GET", "/jobs")}

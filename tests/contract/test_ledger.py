@@ -18,11 +18,12 @@ from bridge.domain import events
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import RefusedData, RetryableError
 from bridge.domain.events import RunEvent
-from bridge.domain.records import AmlEvent, DeadLetter, Records, dead_letter
+from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.local.stack import Stack
 from bridge.ports import DeadLetterFilter, Ledger, RunFilter
 from bridge.settings import Settings
+from tests.contract.ledgers import KINDS, ledger_of_kind
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 #: Columns that both views show.
@@ -33,15 +34,9 @@ SHOWN = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=["memory", "snowflake"], scope="module")
+@pytest.fixture(params=KINDS, scope="module")
 def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
-    if request.param == "memory":
-        yield MemoryLedger()
-        return
-    settings: Settings = request.getfixturevalue("settings")
-    real = SnowflakeLedger(settings.snowflake.connection_arguments())
-    yield real
-    real.close()
+    yield from ledger_of_kind(request)
 
 
 def new_run() -> str:
@@ -156,16 +151,6 @@ def test_only_ends_that_azure_ml_reported_count_as_ended(ledger: Ledger) -> None
     )
 
     assert ledger.ended([done, gave_up, running, new_run()]) == {done}
-
-
-def test_every_kind_of_record_is_written(ledger: Ledger) -> None:
-    event = AmlEvent(id="e", event_type="t", subject="s", event_time=None, data={"a": [1]}, topic="t", door="custom")
-    letter = dead_letter(queue="q", message_id="m", body="{", reason="POISON", description="d", run_id=None, at=NOW)
-    run_id = new_run()
-
-    ledger.write(Records(run_events=(accepted(run_id),), aml_events=(event,), dead_letters=(letter,)))
-
-    assert ledger.run(run_id) is not None
 
 
 _bridge_facts = st.builds(

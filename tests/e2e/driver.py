@@ -9,6 +9,7 @@ import httpx
 import snowflake.connector
 
 from bridge.domain.identity import run_id as derived_run_id
+from bridge.local.endpoints import QUEUES
 from bridge.local.stack import Stack
 from tests.eventually import eventually
 
@@ -109,8 +110,8 @@ class Driver:
         """Until no earlier test's message is being handled: a fault would strike it instead."""
 
         def quiet() -> bool:
-            queues = self.stack.call("service_bus", "GET", "/queues").values()
-            return all(queue["active"] == queue["locked"] == 0 for queue in queues)
+            queues = self.stack.call("service_bus", "GET", "/queues")
+            return all(queues[name]["active"] == queues[name]["locked"] == 0 for name in QUEUES.values())
 
         eventually(quiet, within)
 

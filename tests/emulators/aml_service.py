@@ -30,7 +30,9 @@ class AmlService:
 
     def __init__(self, *arguments: str) -> None:
         self.port, control = free_port(), free_port()
-        self._process = emulator("aml", self.port, control, "--time-scale", str(SECOND), *arguments)
+        # Operations are polled without a wait, as fast as tests can push the clock.
+        started_with = ("--time-scale", str(SECOND), "--poll-seconds", "0.01", "--workspace-scope", SCOPE)
+        self._process = emulator("aml", self.port, control, *started_with, *arguments)
         self.control = httpx.Client(base_url=f"http://127.0.0.1:{control}", trust_env=False, timeout=10)
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
@@ -103,6 +105,15 @@ class AmlService:
 
     def wait_for_requests(self, operation: str, count: int) -> None:
         eventually(lambda: self.ask("/requests")["operations"].get(operation, 0) >= count)
+
+    def events_settled(self) -> dict[str, int]:
+        """The publisher's counts, once nothing is under way."""
+
+        def counts() -> dict[str, int] | None:
+            now: dict[str, int] = self.ask("/events")
+            return now if not now["waiting"] and now["published"] else None
+
+        return eventually(counts)
 
 
 def pipeline(

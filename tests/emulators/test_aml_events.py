@@ -7,7 +7,6 @@ import pytest
 
 from tests.emulators.aml_service import SCOPE, AmlService
 from tests.emulators.receiver import Receiver
-from tests.eventually import eventually
 
 PREFIX = "Microsoft.MachineLearningServices."
 
@@ -39,16 +38,6 @@ def submit(service: AmlService, name: str = "r-1", **tags: str) -> None:
     assert answer.status_code == 201
 
 
-def settled(service: AmlService) -> dict[str, int]:
-    """The publisher's counts, once nothing is under way."""
-
-    def counts() -> dict[str, int] | None:
-        now: dict[str, int] = service.ask("/events")
-        return now if not now["waiting"] and now["published"] else None
-
-    return eventually(counts) or {}
-
-
 def told(sink: Receiver) -> list[str]:
     """The statuses told so far; a RunCompleted has none."""
     return [event["data"].get("runStatus", event["eventType"]) for (event,) in sink.bodies()]
@@ -58,7 +47,7 @@ def test_every_status_is_told_and_the_completion_twice(service: AmlService, sink
     submit(service)
     service.advance(3)
 
-    assert settled(service) == {"published": 7, "delivered": 7, "dropped": 0, "waiting": 0}
+    assert service.events_settled() == {"published": 7, "delivered": 7, "dropped": 0, "waiting": 0}
     assert told(sink) == [
         "NotStarted", "Preparing", "Queued", "Running", "Finalizing", "Completed", f"{PREFIX}RunCompleted",
     ]  # fmt: skip
@@ -66,7 +55,7 @@ def test_every_status_is_told_and_the_completion_twice(service: AmlService, sink
 
 def test_an_event_looks_like_a_captured_one(service: AmlService, sink: Receiver) -> None:
     submit(service, bridge="b")
-    settled(service)
+    service.events_settled()
     (event,) = sink.bodies()[0]
     data: dict[str, Any] = event["data"]
 
@@ -84,7 +73,7 @@ def test_a_cancelled_job_tells_both_of_its_last_statuses(service: AmlService, si
     submit(service)
     assert service.http.post(f"{SCOPE}/jobs/r-1/cancel").status_code == 202
     service.advance(1)
-    settled(service)
+    service.events_settled()
 
     assert told(sink) == ["NotStarted", "CancelRequested", "Canceled"]
 
@@ -94,7 +83,7 @@ def test_an_update_tells_nothing(service: AmlService, sink: Receiver) -> None:
     job = service.http.get(f"{SCOPE}/jobs/r-1").json()
     assert service.http.put(f"{SCOPE}/jobs/r-1", json={"properties": job["properties"]}).status_code == 200
 
-    assert settled(service)["published"] == 1
+    assert service.events_settled()["published"] == 1
 
 
 def test_an_event_can_be_dropped(service: AmlService, sink: Receiver) -> None:
@@ -102,7 +91,7 @@ def test_an_event_can_be_dropped(service: AmlService, sink: Receiver) -> None:
     submit(service)
     service.advance(1.5)
 
-    assert settled(service)["dropped"] == 1
+    assert service.events_settled()["dropped"] == 1
     assert service.struck(fault) == 1
     assert told(sink) == ["NotStarted", "Preparing", "Queued"]
 
@@ -111,7 +100,7 @@ def test_an_event_can_come_twice_with_one_id(service: AmlService, sink: Receiver
     service.fault("duplicate_event", {"status": "Queued"})
     submit(service)
     service.advance(0.7)
-    settled(service)
+    service.events_settled()
 
     assert told(sink) == ["NotStarted", "Preparing", "Queued", "Queued"]
     (first,), (second,) = sink.bodies()[2:]
@@ -122,7 +111,7 @@ def test_a_failing_sink_is_tried_again(service: AmlService, sink: Receiver) -> N
     sink.answers = [503]
     submit(service)
 
-    assert settled(service) == {"published": 1, "delivered": 1, "dropped": 0, "waiting": 0}
+    assert service.events_settled() == {"published": 1, "delivered": 1, "dropped": 0, "waiting": 0}
     assert told(sink) == ["NotStarted", "NotStarted"]
 
 
@@ -130,6 +119,6 @@ def test_a_sink_that_stays_broken_costs_the_event_and_nothing_else(service: AmlS
     sink.answers = [500] * 5
     submit(service)
 
-    assert settled(service)["dropped"] == 1
+    assert service.events_settled()["dropped"] == 1
     assert len(sink.received) == 5
     assert service.http.get(f"{SCOPE}/jobs/r-1").status_code == 200

@@ -236,10 +236,10 @@ def test_a_reset_keeps_what_was_seeded_at_the_start(tmp_path: Any) -> None:
 
 
 def test_what_is_not_emulated_says_so(service: AmlService) -> None:
-    answer = service.http.get(f"{SCOPE}/models/m/versions/1")
+    answer = service.http.get(f"{SCOPE}/environments/e/versions/1")
 
     assert answer.status_code == 501
-    assert answer.json()["error"]["message"] == f"not emulated: GET {SCOPE}/models/m/versions/1"
+    assert answer.json()["error"]["message"] == f"not emulated: GET {SCOPE}/environments/e/versions/1"
 
 
 def test_a_request_without_a_bearer_token_is_refused(service: AmlService) -> None:

@@ -214,6 +214,16 @@ def test_an_app_of_another_name_is_noticed(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
+    ("inputs", "complaint"), [("[]", "no JSON object"), ("5", "no JSON object"), ("{", "no JSON:")]
+)
+def test_inputs_that_are_no_object_are_refused_before_anything_is_done(inputs: str, complaint: str) -> None:
+    unused: Any = None
+
+    with pytest.raises(ValueError, match=complaint):
+        hand_over.export_and_submit(unused, "customers", "train", inputs, bridge_name="b", datastore_path="d")
+
+
+@pytest.mark.parametrize(
     ("call", "complaint"),
     [
         ("EXPORT_AND_SUBMIT('customers; DROP TABLE CUSTOMERS', 'train', {})", "not the name"),

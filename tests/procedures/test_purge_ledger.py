@@ -10,7 +10,7 @@ WHEN = "DATEADD('day', ?, CURRENT_TIMESTAMP())"
 OTHERS = {
     "AML_EVENTS": "INSERT INTO AML_EVENTS (ID, EVENT_TYPE, RECORDED_AT) SELECT 'e', 't', {}",
     "DEAD_LETTERS": "INSERT INTO DEAD_LETTERS (DEAD_LETTER_ID, QUEUE, RECORDED_AT) SELECT 'd', 'q', {}",
-    "RULE_ACTIONS": "INSERT INTO RULE_ACTIONS (ACTION_ID, RULE, RECORDED_AT) SELECT 'a', 'r', {}",
+    "RULE_ACTIONS": "INSERT INTO RULE_ACTIONS (ACTION_ID, RULE, RECORDED_AT) SELECT UUID_STRING(), 'r', {}",
     "RUN_REQUESTS": (
         "INSERT INTO RUN_REQUESTS (REQUEST_KEY, PIPELINE, ANSWER, ANSWERED_AT) SELECT 'k', 'p', PARSE_JSON('{{}}'), {}"
     ),
@@ -101,6 +101,31 @@ def test_old_rows_of_other_tables_go(ledger: Ledger, table: str) -> None:
 
     assert purged == {name: int(name == table) for name in ("RUN_EVENTS", *OTHERS)}
     assert ledger.count(table) == 1
+
+
+def test_what_a_rule_did_on_an_occasion_goes_as_a_whole(ledger: Ledger) -> None:
+    for action_id, days in [("young", 91), ("young", 89), ("old", 92), ("old", 91)]:
+        ledger.run(
+            f"INSERT INTO RULE_ACTIONS (ACTION_ID, RULE, RECORDED_AT) SELECT ?, 'r', {WHEN}",
+            action_id,
+            -days,
+        )
+
+    assert ledger.call("PURGE_LEDGER(90)")["RULE_ACTIONS"] == 2
+    assert ledger.run("SELECT ACTION_ID, COUNT(*) FROM RULE_ACTIONS GROUP BY ACTION_ID") == [("young", 2)]
+
+
+def test_a_run_that_has_not_ended_is_the_same_without_the_event_and_the_rule_that_led_to_it(ledger: Ledger) -> None:
+    fact(ledger, "r-1", "RUNNING", 30, 91, PIPELINE="train", CORRELATION_ID="c")
+    shown = "SELECT * EXCLUDE (LAST_RECORDED_AT) FROM RUNS_ALL"
+    before = ledger.run(shown)
+    add(ledger, "AML_EVENTS", 91)
+    add(ledger, "RULE_ACTIONS", 91)
+
+    purged = ledger.call("PURGE_LEDGER(90)")
+
+    assert (purged["AML_EVENTS"], purged["RULE_ACTIONS"], purged["RUN_EVENTS"]) == (1, 1, 0)
+    assert ledger.run(shown) == before
 
 
 def test_a_request_without_an_answer_stays(ledger: Ledger) -> None:

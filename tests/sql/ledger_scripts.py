@@ -9,10 +9,10 @@ from tests.emulators.snowflake_service import SnowflakeService
 
 SQL = Path(__file__).parents[2] / "sql"
 MIGRATIONS = tuple(sorted((SQL / "migrations").glob("V*.sql")))
-VIEWS = SQL / "030_views.sql"
+VIEWS = (SQL / "030_views.sql", SQL / "032_rules.sql")
 
 
-def ledger_statements(scripts: Iterable[Path] = (*MIGRATIONS, VIEWS)) -> list[str]:
+def ledger_statements(scripts: Iterable[Path] = (*MIGRATIONS, *VIEWS)) -> list[str]:
     """The statements of scripts that need no values, only the parts they include."""
     parts = {f"<% {part.stem}_sql %>": part.read_text(encoding="utf-8") for part in (SQL / "parts").glob("*.sql")}
     found: list[str] = []
@@ -24,7 +24,7 @@ def ledger_statements(scripts: Iterable[Path] = (*MIGRATIONS, VIEWS)) -> list[st
     return found
 
 
-def schema(service: SnowflakeService, name: str, scripts: Iterable[Path] = (*MIGRATIONS, VIEWS)) -> Any:
+def schema(service: SnowflakeService, name: str, scripts: Iterable[Path] = (*MIGRATIONS, *VIEWS)) -> Any:
     """A connection into a schema of this name, in which the scripts have been run."""
     connection = service.connect(schema=name)
     run(connection, scripts)

@@ -3,10 +3,15 @@
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
 
 from bridge.deploy.rendering import PROCEDURES, ROOT
 from bridge.deploy.statements import statements
+from bridge.domain.events import RunEvent
+from bridge.domain.records import AmlEvent, DeadLetter, RuleAction
 from tests.sql.every_script import every_statement, rendered
 from tests.sql.test_syntax import parsed_segments
 
@@ -83,6 +88,7 @@ def test_the_tables_are_read_from_the_migrations() -> None:
 
     assert {"RUN_EVENTS", "AML_EVENTS", "DEAD_LETTERS", "RULE_ACTIONS", "RUN_REQUESTS", "HAND_OVERS"} <= set(tables)
     assert "DOOR" in tables["DEAD_LETTERS"].columns
+    assert {"DECISION_ID", "EVENT_TYPE", "STATUS", "CORRELATION_ID"} <= tables["RULE_ACTIONS"].columns
     assert len(tables["RUN_EVENTS"].columns) == 30
     assert "RECORDED_AT" not in tables["RUN_EVENTS"].compulsory
 
@@ -105,9 +111,17 @@ def test_inserts_name_columns_that_exist_and_all_that_are_compulsory() -> None:
 def test_the_app_gives_every_column_of_the_tables_that_it_writes() -> None:
     written = [insert for insert in _inserts() if insert.place == "snowflake.sql"]
 
-    assert {insert.table for insert in written} >= {"RUN_EVENTS", "AML_EVENTS", "DEAD_LETTERS"}
+    assert {insert.table for insert in written} == {"RUN_EVENTS", "AML_EVENTS", "DEAD_LETTERS", "RULE_ACTIONS"}
     for insert in written:
         assert set(insert.columns) == _tables()[insert.table].columns - _BY_DEFAULT, insert.table
+
+
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [("RUN_EVENTS", RunEvent), ("AML_EVENTS", AmlEvent), ("DEAD_LETTERS", DeadLetter), ("RULE_ACTIONS", RuleAction)],
+)
+def test_a_record_has_the_columns_of_its_table(table: str, record: Any) -> None:
+    assert {field.name.upper() for field in fields(record)} == _tables()[table].columns - _BY_DEFAULT
 
 
 def test_each_column_gets_a_value() -> None:
@@ -122,3 +136,4 @@ def test_each_column_gets_a_value() -> None:
 
 def test_the_views_are_rendered_from_the_ledgers_columns() -> None:
     assert "CREATE OR REPLACE VIEW RUNS_ALL" in " ".join(rendered()["030_views.sql"].split())
+    assert "CREATE OR REPLACE VIEW TIMELINE" in " ".join(rendered()["032_rules.sql"].split())

@@ -103,7 +103,7 @@ def test_the_dry_run_prints_what_would_be_sent_and_no_key(
     outcome = make("sql-dry-run", values, environment)
 
     assert outcome.returncode == 0, outcome.stderr
-    assert outcome.stdout.count("-- ==== sql/") == 20
+    assert outcome.stdout.count("-- ==== sql/") == 22
     assert "SECRET_STRING = '***'" in outcome.stdout
     assert not [key for key in KEYS.values() if key in outcome.stdout + outcome.stderr]
     assert rendered()["085_tasks.sql"].rstrip() in outcome.stdout

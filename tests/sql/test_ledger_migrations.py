@@ -14,6 +14,7 @@ from tests.sql.ledger_scripts import MIGRATIONS, run, schema
 #: Of every migration that has been released. A line is added with each release, and no line ever changes.
 RELEASED = {
     "V001__ledger.sql": "83f0ee8a52988eed3683c3f9e6e5d6d2a579bd6b04bba21f7b5d57aa9b26b7ac",
+    "V002__doors_and_outbox.sql": "fa589aba9fe5f98cbd3e53f78d7863b92937a0c0d62235f370e849e5d4bfca5a",
 }
 COLUMNS = """
     SELECT TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, DATA_TYPE, COLUMN_DEFAULT, IS_NULLABLE
@@ -97,6 +98,17 @@ def test_the_second_version_has_what_doors_need(empty: Any) -> None:
     assert found["RUN_REQUESTS", "REQUEST_KEY"][2] == "NO"
 
 
+def test_the_third_version_has_what_rules_need(empty: Any) -> None:
+    found = {(row[0], row[2]): row[3:] for row in rows(empty, COLUMNS)}
+
+    for name in ("DECISION_ID", "EVENT_TYPE", "STATUS", "CORRELATION_ID"):
+        assert found["RULE_ACTIONS", name] == ("TEXT", None, "YES")
+    assert found["AML_EVENTS", "CORRELATION_ID"] == ("TEXT", None, "YES")
+    assert dict(rows(empty, TABLES))["RULE_ACTIONS"] == (
+        "What each rule made of each event, and what came of it, row by row"
+    )
+
+
 def test_an_app_of_the_first_version_can_go_on_writing(service: SnowflakeService) -> None:
     """Migrations run before the app is deployed."""
     migrated = schema(service, "MIGRATED", MIGRATIONS)
@@ -105,6 +117,12 @@ def test_an_app_of_the_first_version_can_go_on_writing(service: SnowflakeService
         rows(migrated, f"INSERT INTO {table} {row}")
 
     assert rows(migrated, "SELECT BODY, DOOR FROM DEAD_LETTERS") == [("{", None)]
+
+
+def test_an_app_of_the_second_version_can_go_on_writing_events(empty: Any) -> None:
+    rows(empty, "INSERT INTO AML_EVENTS (ID, EVENT_TYPE, SUBJECT, DOOR) SELECT 'e-9', 't', 's', 'custom'")
+
+    assert rows(empty, "SELECT DOOR, CORRELATION_ID FROM AML_EVENTS WHERE ID = 'e-9'") == [("custom", None)]
 
 
 def test_the_app_writes_the_door_of_a_dead_letter(empty: Any) -> None:

@@ -94,6 +94,8 @@ def test_the_teardown_goes_in_reverse_order() -> None:
         (("STAGE", "EXCHANGE"), ("INTEGRATION", "ML_BRIDGE_STORAGE")),
         (("INTEGRATION", "ML_BRIDGE_ACCESS"), ("SECRET", "ML_BRIDGE_KEY")),
         (("VIEW", "RUNS"), ("TABLE", "RUN_EVENTS")),
+        (("VIEW", "RULE_DECISIONS"), ("TABLE", "RULE_ACTIONS")),
+        (("VIEW", "TIMELINE"), ("TABLE", "AML_EVENTS")),
     ):
         assert order.index(early) < order.index(late)
         assert place(*early) > place(*late)

@@ -20,18 +20,23 @@ ADAPTERS = ROOT / "bridge" / "adapters"
 ALLOWED = {
     "arm": set(),
     "azureml": {"azure.ai.ml"},
+    "azureml_clients": {"azure.ai.ml"},
+    "azureml_endpoints": {"azure.ai.ml"},
     "clock": set(),
     "credential": {"azure.identity", "jwt"},
+    "datafactory": set(),
     "entra": {"jwt"},
     "eventgrid": {"azure.eventgrid"},
     "memory": set(),
     "memory_ledger": set(),
+    "memory_reactions": set(),
     "servicebus": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
     "statements": set(),
     "transport": {"requests"},
+    "webhooks": {"requests", "standardwebhooks"},
 }
-PIPELINES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
+FILES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
 HEAVY = (
     "azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests",
@@ -61,7 +66,7 @@ def sdk_imports(path: Path) -> set[str]:
     "path", sorted(path for path in ADAPTERS.glob("*.py") if path.name != "__init__.py"), ids=lambda path: path.stem
 )
 def test_an_adapter_uses_only_its_own_sdk(path: Path) -> None:
-    allowed = PIPELINES_ALLOWED if path.stem.startswith("pipelines_") else ALLOWED[path.stem]
+    allowed = FILES_ALLOWED if path.stem.startswith(("pipelines_", "rules_", "yaml_")) else ALLOWED[path.stem]
 
     foreign = {name for name in sdk_imports(path) if not any(name == a or name.startswith(a + ".") for a in allowed)}
 

@@ -14,9 +14,10 @@ from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, Origin, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.inputs import aml_literal
-from bridge.domain.records import AmlEvent, DeadLetter, Records
+from bridge.domain.records import ActionStatus, AmlEvent, DeadLetter, Records, RuleAction
 from bridge.payloads import bodies, lossless, publish
-from bridge.payloads.commands import QUEUE_DOOR, read_control, read_submit
+from bridge.payloads.commands import QUEUE_DOOR, read_submit
+from bridge.payloads.control import read_control
 from bridge.payloads.records import read_records
 from bridge.ports import Body
 
@@ -122,14 +123,33 @@ run_events = st.builds(
     is_job_fact=st.booleans(),
 )
 aml_events = st.builds(
-    AmlEvent, id=text, event_type=text, subject=text, event_time=maybe(times), data=nested, topic=text, door=text
+    AmlEvent,
+    id=text,
+    event_type=text,
+    subject=text,
+    event_time=maybe(times),
+    data=nested,
+    topic=text,
+    door=text,
+    correlation_id=maybe(text),
 )
 dead_letters = st.builds(DeadLetter, body=text, run_id=maybe(text), occurred_at=times)
+rule_actions = st.builds(
+    RuleAction,
+    decision_id=text,
+    status=st.sampled_from(ActionStatus),
+    reason=maybe(text),
+    run_id=maybe(text),
+    correlation_id=maybe(text),
+    payload=maybe(nested),
+    occurred_at=times,
+)
 records = st.builds(
     Records,
     run_events=st.lists(run_events, max_size=3).map(tuple),
     aml_events=st.lists(aml_events, max_size=2).map(tuple),
     dead_letters=st.lists(dead_letters, max_size=2).map(tuple),
+    rule_actions=st.lists(rule_actions, max_size=2).map(tuple),
     try_=counts,
 )
 
@@ -162,19 +182,48 @@ def test_records_come_out_of_their_queue_as_they_went_in(written: Records) -> No
     same_again(written, read_records(bodies.write(written)), "run-events")
 
 
-def test_every_column_of_a_row_travels() -> None:
+@pytest.mark.parametrize(
+    ("table", "record"),
+    [
+        ("run_events", RunEvent),
+        ("aml_events", AmlEvent),
+        ("dead_letters", DeadLetter),
+        ("rule_actions", RuleAction),
+    ],
+)
+def test_every_column_of_a_row_travels(table: str, record: type[Any]) -> None:
     at = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     of_kind: dict[Any, Any] = {str: "x", int: 5, bool: True, datetime: at, Mapping[str, Any]: {"n": 10**38 - 1}}
     columns: dict[str, Any] = {
         column: next(value for kind, value in of_kind.items() if hint in (kind, kind | None))
-        for column, hint in get_type_hints(RunEvent).items()
+        for column, hint in get_type_hints(record).items()
     }
-    event = RunEvent(**columns)
+    full = record(**columns)
+    tables: dict[str, Any] = {table: (full,)}
 
-    written = bodies.write(Records(run_events=(event,)))
+    written = bodies.write(Records(**tables))
 
-    assert set(lossless.loads(written)["run_events"][0]) == {field.name for field in fields(RunEvent)}
-    assert read_records(written).run_events == (event,)
+    assert set(lossless.loads(written)[table][0]) == {field.name for field in fields(record)}
+    assert getattr(read_records(written), table) == (full,)
+
+
+def test_records_of_an_older_app_are_read() -> None:
+    """Messages wait in `run-events` while a new version is deployed."""
+    event = {"id": "e", "event_type": "t", "subject": "s", "data": {}, "topic": "t", "door": "custom"}
+
+    found = read_records(lossless.dumps({"schema_version": 1, "try": 2, "aml_events": [event]}))
+
+    assert (found.rule_actions, found.try_) == ((), 2)
+    assert [each.correlation_id for each in found.aml_events] == [None]
+
+
+def test_records_without_rules_are_written_as_an_older_app_reads_them() -> None:
+    event = AmlEvent(id="e", event_type="t", subject="s", data={}, topic="t", door="custom")
+
+    written = lossless.loads(bodies.write(Records(aml_events=(event,))))
+
+    assert set(written) == {"schema_version", "try", "aml_events"}
+    assert "correlation_id" not in written["aml_events"][0]
 
 
 def test_what_the_deepest_request_brings_is_still_readable_behind_the_door() -> None:

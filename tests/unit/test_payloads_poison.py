@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.errors import PoisonMessage
-from bridge.payloads.commands import read_control, read_submit
+from bridge.payloads.commands import read_submit
+from bridge.payloads.control import read_control
 from bridge.payloads.records import read_records
 
 Reader = Callable[[str | bytes], object]
 SECRET = "hunter2"
+OPS = "'check', 'cancel', 'notify', 'publish', 'deploy', 'run_data_factory'"
 RUN_ID = "r-" + "a" * 26
 SUBMIT: dict[str, Any] = {"pipeline": "train", "inputs": {"as_of": "2026-11-01"}, "idempotency_key": "k"}
 CHECK: dict[str, Any] = {"op": "check", "run_id": RUN_ID, "workspace": "ws1", "step": 1}
@@ -27,7 +29,17 @@ EVENT: dict[str, Any] = {
     "rank": 120,
     "occurred_at": "2026-11-20T10:00:00Z",
 }
-RECORDS: dict[str, Any] = {"run_events": [EVENT]}
+ACTION: dict[str, Any] = {
+    "decision_id": "d",
+    "action_id": "a",
+    "rule": "retrain",
+    "event_id": "e",
+    "event_type": "t",
+    "action": "submit",
+    "status": "FIRED",
+    "occurred_at": "2026-11-20T10:00:00Z",
+}
+RECORDS: dict[str, Any] = {"run_events": [EVENT], "rule_actions": [ACTION]}
 GOOD: list[tuple[Reader, dict[str, Any]]] = [
     (read_submit, SUBMIT),
     (read_control, CHECK),
@@ -103,7 +115,7 @@ def test_a_submit_with_a_bad_field_is_refused_by_its_name(change: dict[str, Any]
 
 @pytest.mark.parametrize("op", [SECRET, "submit", "CHECK", 5, ["check"]])
 def test_an_unknown_operation_is_answered_with_the_known_ones(op: object) -> None:
-    assert complaint(read_control, {**CHECK, "op": op}) == "body: must have one of 'check', 'cancel' as 'op'"
+    assert complaint(read_control, {**CHECK, "op": op}) == f"body: must have one of {OPS} as 'op'"
 
 
 def test_a_body_without_operation_is_told_so() -> None:
@@ -138,6 +150,14 @@ def test_a_control_body_with_a_bad_field_is_refused_by_its_name(body: dict[str, 
         ({"run_events": [{**EVENT, "started_at": "9999-12-31T23:59:59-14:00"}]}, "run_events.0: Value error, the cal"),
         ({"aml_events": [{"id": "e"}]}, "aml_events.0.event_type: Field required"),
         ({"dead_letters": [{"body": SECRET}]}, "dead_letters.0.dead_letter_id: Field required"),
+        ({"rule_actions": [{"rule": SECRET}]}, "rule_actions.0.decision_id: Field required"),
+        ({"rule_actions": [{**ACTION, "payload": SECRET}]}, "rule_actions.0.payload: must be a JSON object"),
+        ({"rule_actions": [ACTION, {**ACTION, "why": SECRET}]}, "rule_actions.1.why: Extra inputs are not permitted"),
+        ({"rule_actions": [{**ACTION, "occurred_at": SECRET}]}, "rule_actions.0.occurred_at: Input should be a valid"),
+        (
+            {"rule_actions": [{**ACTION, "occurred_at": "9999-12-31T23:59:59-14:00"}]},
+            "rule_actions.0: Value error, the",
+        ),
     ],
 )
 def test_records_with_a_bad_row_are_refused_by_its_place(body: dict[str, Any], expected: str) -> None:
@@ -158,7 +178,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted({*SUBMIT, *CHECK, *CANCEL, *EVENT, *RECORDS, "schema_version", "try", "accepted_at", "tags", "x"})
+FIELDS = sorted(
+    {*SUBMIT, *CHECK, *CANCEL, *EVENT, *ACTION, *RECORDS, "schema_version", "try", "accepted_at", "tags", "x"}
+)
 
 
 @given(

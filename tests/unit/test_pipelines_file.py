@@ -74,7 +74,7 @@ def test_a_pipeline_needs_little() -> None:
 def test_the_file_of_this_repository_has_the_pipelines_of_the_demo() -> None:
     catalogue = load_catalogue(Path(__file__).parents[2] / "pipelines.yaml", workspaces=frozenset())
 
-    assert catalogue.names() == ["churn-training", "churn-scoring", "always-fails"]
+    assert catalogue.names() == ["churn-training", "churn-retraining", "churn-scoring", "always-fails"]
     training = catalogue.find("churn-training")
     assert training
     assert catalogue.check(training, {"as_of": "2026-11-01"}) == {
@@ -88,7 +88,8 @@ def test_the_file_of_this_repository_has_the_pipelines_of_the_demo() -> None:
     for name in catalogue.names():
         found_pipeline = catalogue.find(name)
         assert found_pipeline
-        assert all(found_pipeline.allows(door) for door in ("key", "queue:run-commands", "event:snowflake"))
+        doors = ("key", "rule:retrain-on-drift") if name == "churn-retraining" else ("key", "queue:run-commands")
+        assert all(found_pipeline.allows(door) for door in doors)
         assert not found_pipeline.allows("somebody")
 
 

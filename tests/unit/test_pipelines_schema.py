@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from bridge.adapters.pipelines_schema import SCHEMA_FILE, schema_text
-from bridge.adapters.pipelines_yaml import read_document
+from bridge.adapters.yaml_document import read_document
 
 
 def errors(data: Any) -> list[str]:

@@ -177,7 +177,7 @@ def test_a_bad_event_hurts_none_that_came_with_it(bridge: Bridge, queues: Memory
 def test_a_defect_that_one_event_meets_does_not_stop_the_others(
     bridge: Bridge, queues: MemoryQueues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defective(found: Any, bridge: Bridge) -> None:
+    def defective(found: Any, bridge: Bridge, *, try_: int) -> None:
         if found.id == "a":
             raise ZeroDivisionError
         ingest_event(found, bridge)

@@ -1,17 +1,19 @@
-"""An emulator of the part of Azure Machine Learning that the bridge meets: pipeline jobs, components, run history.
+"""An emulator of the part of Azure Machine Learning that the bridge meets, and of a little of Data Factory beside it.
 
-The real `azure-ai-ml` client talks to it over plain HTTP on loopback. Jobs pass through their statuses by a timeline,
-and every status can be told to an Event Grid sink. Everything is kept in memory.
+Pipeline jobs, components, run history, models and managed online endpoints. The real `azure-ai-ml` client talks to it
+over plain HTTP on loopback. Everything that takes time passes through its states by a timeline, and what happens can be
+told to an Event Grid sink. Everything is kept in memory.
 
 Where the facts come from: routes, names and fields are those of azure-ai-ml 1.35; shapes of answers follow the SDK's
-own recordings of the service; the text of the "already exists" answer follows azure-sdk-for-python PR 47389.
+own recordings of the service; the text of the "already exists" answer follows azure-sdk-for-python PR 47389; events
+follow azure-docs PR 59351. Data Factory has its own page: `factories`.
 
 What it does not do
 -------------------
-* It runs nothing. A job has no steps (its list of children is empty), no logs, no metrics and no files; the outputs in
-  its run history are made-up references.
+* It runs nothing. A job has no steps in run history (its list of children is empty, even where steps send events), no
+  logs, no metrics and no files; its outputs are made-up references, and so is what a registered model consists of.
 * It knows pipeline jobs only. Command, sweep and automatic jobs, schedules, environments, code upload, data assets,
-  datastores, models, batch and online endpoints answer 501 "not emulated".
+  datastores and batch endpoints answer 501 "not emulated".
 * It believes every bearer token: signature, audience, expiry and roles are not looked at. Discovery is anonymous, as it
   is in the cloud.
 * It does not check an input's type against the component, and accepts inputs that the component does not have.
@@ -19,5 +21,12 @@ What it does not do
   and of missing required inputs, and the texts of most errors. An unknown component is answered 400 here; one recording
   of the service (2022, a component of a step) shows 404 NotFound: see `--missing-component-status`.
 * Changes of run history (`jobs.update`, `jobs.archive`) are not emulated, so nothing is ever archived.
+* Endpoints cannot be called, and have no keys. A deployment is checked for its model, its size and its name, not for an
+  environment or code: whether these would work is decided by the model's tag `emulator.deployment`.
+* What a busy endpoint refuses is documented in one sentence (409 while an operation is in progress). Here it refuses
+  changes of what is itself changing, and deployments while it is being created or deleted. Traffic is in force when its
+  operation has ended, and may go to a deployment that is not ready. Deleting one that has traffic is refused: a guess.
+* Whether deployments of managed endpoints raise ModelDeployed in the service is not documented, the samples show older
+  kinds: see `--no-model-deployed-events`. Documents show ModelVersion as a number, captures and this as a text.
 * `--limits` knows one caller: the two buckets are shared by everybody who asks.
 """

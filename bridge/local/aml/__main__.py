@@ -21,7 +21,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--control-port", type=int, required=True)
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     parser.add_argument("--event-sink", metavar="URL", help="where run events are posted")
-    parser.add_argument("--seed", type=Path, metavar="FILE", help='{"components": [{name, version, inputs, ...}]}')
+    parser.add_argument("--seed", type=Path, metavar="FILE", help="JSON with components, endpoints and factories")
+    parser.add_argument("--workspace-scope", metavar="ID", help="the workspace that control requests mean")
+    parser.add_argument("--no-model-deployed-events", action="store_true")
+    parser.add_argument(
+        "--poll-seconds", type=float, default=1.0, help="how soon to ask again for an operation that goes on"
+    )
     parser.add_argument("--time-scale", type=float, default=1.0, help="multiplies the time that jobs take")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="added to every request")
     parser.add_argument("--page-size", type=int, default=50, help="jobs on a page of the list")
@@ -45,6 +50,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
         event_sink=arguments.event_sink,
         seed_file=arguments.seed,
         missing_component_status=arguments.missing_component_status,
+        workspace_scope=arguments.workspace_scope,
+        poll_seconds=arguments.poll_seconds,
+        has_model_deployed_events=not arguments.no_model_deployed_events,
     )
     emulator = AmlEmulator(options, Clock())
     service = HttpListener(arm_app(emulator), arguments.port)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bridge.local.aml.arm import ArmError, not_found, user_error
-from bridge.local.aml.clock import service_time
+from bridge.local.aml.arm import ArmError, not_found, system_data, user_error
 
 _REFERENCE = re.compile(r"/components/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?$", re.IGNORECASE)
 
@@ -35,7 +34,6 @@ class Component:
         }
 
     def resource(self, scope: str) -> dict[str, Any]:
-        created = {"At": service_time(self.created_at), "By": "emulator", "ByType": "Application"}
         return {
             "id": f"{scope}/components/{self.name}/versions/{self.version}",
             "name": self.version,
@@ -48,9 +46,7 @@ class Component:
                 "isAnonymous": False,
                 "componentSpec": self.spec,
             },
-            "systemData": {
-                f"{event}{field}": value for event in ("created", "lastModified") for field, value in created.items()
-            },
+            "systemData": system_data(self.created_at),
         }
 
 

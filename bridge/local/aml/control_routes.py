@@ -7,13 +7,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.local.aml.components import seeded
+from bridge.local.aml.control_factories import factory_routes
+from bridge.local.aml.control_workspace import workspace_routes
 from bridge.local.aml.jobs import Job
 from bridge.local.aml.state import AmlEmulator
 
 
 def control_routes(emulator: AmlEmulator) -> list[Route]:
     """Seed, look inside, force a status, change the latency."""
-    return [*_job_routes(emulator), *_other_routes(emulator)]
+    return [
+        *_job_routes(emulator),
+        *_other_routes(emulator),
+        *workspace_routes(emulator),
+        *factory_routes(emulator),
+    ]
 
 
 def _job_routes(emulator: AmlEmulator) -> list[Route]:

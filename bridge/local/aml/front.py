@@ -1,49 +1,16 @@
 """What every request passes before it is worked on: latency, faults, limits, the bearer token; and the request log."""
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.local.aml.arm import ArmError
+from bridge.local.aml.arm import ArmError, scope_in
+from bridge.local.aml.request_facts import Facts
 from bridge.local.aml.state import AmlEmulator
 from bridge.local.faults import Fault
-
-_JOB = re.compile(r"/workspaces/[^/]+/jobs/(?P<job>[^/]+)(?P<cancel>/cancel)?$", re.IGNORECASE)
-_RUN = re.compile(r"/runs/(?P<job>[^/]+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What faults match on."""
-
-    method: str
-    path: str
-    operation: str
-    job: str | None
-
-    @classmethod
-    def of(cls, method: str, path: str) -> "Facts":
-        operation, job = _classified(method, path)
-        return cls(method, path, operation, job)
-
-
-def _classified(method: str, path: str) -> tuple[str, str | None]:
-    if path.startswith("/history/"):
-        run = _RUN.search(path)
-        return "run_history", run["job"] if run else None
-    found = _JOB.search(path)
-    if found and found["cancel"]:
-        return "cancel_job", found["job"]
-    if found:
-        return {"PUT": "put_job", "GET": "get_job"}.get(method, "other"), found["job"]
-    if path.lower().endswith("/jobs"):
-        return "list_jobs", None
-    return "component" if "/components" in path.lower() else "other", None
 
 
 class Front:
@@ -58,6 +25,7 @@ class Front:
             return
         exchange = await Exchange.begin(scope, receive, send)
         facts = Facts.of(scope["method"], scope["path"])
+        self._emulator.last_scope = scope_in(scope["path"]) or self._emulator.last_scope
         self._emulator.settle()
         fault = self._emulator.faults.strike(
             "status",
@@ -66,7 +34,7 @@ class Front:
             method=facts.method,
             path=facts.path,
             operation=facts.operation,
-            job=facts.job,
+            **facts.names,
         )
         started = time.perf_counter()
         if self._emulator.latency_ms:
@@ -82,7 +50,7 @@ class Front:
                 "path": facts.path,
                 "query": scope["query_string"].decode(),
                 "operation": facts.operation,
-                "job": facts.job,
+                "job": facts.names.get("job"),
                 "status": exchange.status or "disconnected",
                 "milliseconds": round((time.perf_counter() - started) * 1000, 1),
                 "fault": fault.kind if fault else None,

@@ -43,7 +43,7 @@ class Job:
 
     @property
     def experiment_id(self) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.scope}/{self.experiment}"))
+        return experiment_id(self.scope, self.experiment)
 
     @property
     def component_id(self) -> str | None:
@@ -140,6 +140,10 @@ class Job:
                 "createdByType": "Application",
             },
         }
+
+
+def experiment_id(scope: str, name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}/{name}"))
 
 
 def _service(kind: str, endpoint: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""What the emulator knows: jobs, components, who asked what; and the passing of time over it."""
+"""What the emulator knows: jobs, assets, endpoints, who asked what; and the passing of time over it."""
 
-import heapq
 import json
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -8,13 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bridge.local.aml.agenda import Agenda
 from bridge.local.aml.arm import not_found
 from bridge.local.aml.clock import Clock
 from bridge.local.aml.components import Component, Registry, seeded
-from bridge.local.aml.events import Publisher, events_of
+from bridge.local.aml.endpoints import Deployment
+from bridge.local.aml.events import events_of, model_deployed, model_registered
+from bridge.local.aml.factories import Factories
 from bridge.local.aml.jobs import Job, checked_submission, ending_of
-from bridge.local.aml.lifecycle import Life, timeline
+from bridge.local.aml.lifecycle import Life, Passage, timeline
 from bridge.local.aml.limits import Limits
+from bridge.local.aml.models import Model, Models, model_of_job
+from bridge.local.aml.online import OnlineEndpoints
+from bridge.local.aml.operations import Operations
+from bridge.local.aml.publisher import Publisher
 from bridge.local.faults import FaultPlan
 
 
@@ -30,6 +36,11 @@ class Options:
     seed_file: Path | None = None
     #: The status of a job whose component is unknown: 400 or 404.
     missing_component_status: int = 400
+    #: The resource id of the workspace that control requests mean when they name none.
+    workspace_scope: str | None = None
+    #: How soon who polls an operation is to ask again.
+    poll_seconds: float = 1.0
+    has_model_deployed_events: bool = True
 
 
 class RequestLog:
@@ -56,42 +67,73 @@ class AmlEmulator:
         self.options = options
         self.clock = clock
         self.faults = FaultPlan()
-        self.publisher = Publisher(options.event_sink, self.faults)
+        self.agenda = Agenda(clock.now)
+        self.publisher = Publisher(options.event_sink, self.faults, self.agenda)
         self.reset()
 
     def reset(self) -> None:
-        """Forget jobs, requests and what was seeded by hand; keep the options and their seed."""
-        self.latency_ms = self.options.latency_ms
-        self.limits = Limits(self.clock.now) if self.options.has_limits else None
+        """Forget what happened and what was seeded by hand; keep the options and their seed."""
+        options, scale = self.options, self.options.time_scale
+        self.latency_ms = options.latency_ms
+        self.limits = Limits(self.clock.now) if options.has_limits else None
         self.requests = RequestLog()
-        self.components = Registry()
-        self._jobs: dict[tuple[str, str], Job] = {}
-        self._due: list[tuple[float, int, Job]] = []
-        self._number = 0
+        #: The workspace of the last request.
+        self.last_scope: str | None = None
+        self.agenda.clear()
         self.publisher.reset()
-        if self.options.seed_file:
-            for entry in json.loads(self.options.seed_file.read_text())["components"]:
-                self.components.put(seeded(entry, self.clock.utc()))
+        self.components = Registry()
+        self.operations = Operations(self.clock.utc)
+        self.models = Models(self.clock.utc, self._tell_registered)
+        self.online = OnlineEndpoints(self.agenda, self.clock.utc, self.models, self.operations, scale)
+        self.online.deployed = self._tell_deployed
+        self.factories = Factories(self.agenda, self.clock, scale)
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._number = 0
+        if options.seed_file:
+            self._seed(json.loads(options.seed_file.read_text()))
+
+    def _seed(self, seed: Mapping[str, Any]) -> None:
+        for entry in seed.get("components", []):
+            self.components.put(seeded(entry, self.clock.utc()))
+        self.online.seeded += [str(entry["name"]) for entry in seed.get("endpoints", [])]
+        self.factories.seeded |= {name: list(pipelines) for name, pipelines in seed.get("factories", {}).items()}
+
+    @property
+    def workspace(self) -> str | None:
+        """The workspace that is meant when none is named."""
+        return self.options.workspace_scope or self.last_scope
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.settle()
 
     def settle(self) -> None:
-        """Let every job enter the statuses that are due, and publish them."""
-        now, at = self.clock.now(), self.clock.utc()
-        while self._due and self._due[0][0] <= now:
-            job = heapq.heappop(self._due)[2]
-            if self._jobs.get(_key(job.scope, job.name)) is not job:
-                continue  # deleted meanwhile
-            for passage in job.life.settle(now, at):
-                self.publisher.publish(events_of(job, passage))
-            self._wait_for(job)
+        """Let everything happen that is due, and publish it."""
+        self.agenda.settle()
 
-    def _wait_for(self, job: Job) -> None:
+    def _follow(self, job: Job) -> None:
+        """Let the job enter the statuses that are due, now and later."""
+        if self._jobs.get(_key(job.scope, job.name)) is not job:
+            return  # deleted meanwhile
+        for passage in job.life.settle(self.clock.now(), self.clock.utc()):
+            self._tell(job, passage)
         if job.life.next_due is not None:
-            self._number += 1
-            heapq.heappush(self._due, (job.life.next_due, self._number, job))
+            self.agenda.at(job.life.next_due, lambda: self._follow(job))
+
+    def _tell(self, job: Job, passage: Passage) -> None:
+        component = self.component_of(job)
+        steered = component.emulator if component else {}
+        model = model_of_job(job, steered) if passage.status == "Completed" else None
+        if model:
+            self.models.register(job.scope, **model)
+        self.publisher.publish(events_of(job, passage, int(steered.get("steps", 0))))
+
+    def _tell_registered(self, model: Model) -> None:
+        self.publisher.publish([model_registered(model)])
+
+    def _tell_deployed(self, deployment: Deployment) -> None:
+        if self.options.has_model_deployed_events:
+            self.publisher.publish([model_deployed(deployment, self.clock.utc())])
 
     def put_job(self, scope: str, name: str, body: Any) -> tuple[Job, bool]:
         """Create the job, or update what may change of it; True when it is new."""
@@ -107,7 +149,7 @@ class AmlEmulator:
         life = Life.begin(statuses, self.clock.now())
         job = Job(scope, name, self._number, properties, self.clock.utc(), life, ending)
         self._jobs[_key(scope, name)] = job
-        self._changed(job)
+        self._follow(job)
         return job, True
 
     def get_job(self, scope: str, name: str) -> Job:
@@ -129,16 +171,12 @@ class AmlEmulator:
 
     def cancel_job(self, job: Job) -> None:
         job.life.cancel(self.clock.now(), self.options.time_scale)
-        self._changed(job)
+        self._follow(job)
 
     def force_status(self, job: Job, status: str, error: Mapping[str, Any] | None) -> None:
         job.end_with(error)
         job.life.force(status, self.clock.now())
-        self._changed(job)
-
-    def _changed(self, job: Job) -> None:
-        self._wait_for(job)
-        self.settle()
+        self._follow(job)
 
     def component_of(self, job: Job) -> Component | None:
         reference = job.component_id

@@ -1,19 +1,19 @@
 """The app's settings: read once from the environment, checked whole, every problem told at once."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from bridge.domain.channels import Channel
 from bridge.domain.errors import ConfigurationError
 from bridge.ports import Queue
+from bridge.settings.channels import read_channels
+from bridge.settings.reader import LOOPBACK, Reader, Secret, host_of
 
-APP_ROOT = Path(__file__).parents[1]
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _APP_URI = re.compile(r"api://[!-~]{1,250}")
 GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
@@ -31,22 +31,6 @@ class AuthMode(StrEnum):
 def auth_mode(environ: Mapping[str, str]) -> AuthMode:
     """For the routes and for the app itself, so that the two never differ; anything unknown leaves it to the host."""
     return AuthMode.ENTRA if environ.get("AUTH_MODE", "").strip().lower() == AuthMode.ENTRA else AuthMode.KEY
-
-
-class Secret:
-    """A text that no log and no error shows."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret(***)" if self._value else "Secret()"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +110,12 @@ class Settings:
     default_topic: str | None
     #: Of the default topic; empty for the app's identity, with which all others are reached.
     topic_key: Secret
+    #: Of the topic of the bridge's own events; empty when they are not published.
+    events_topic: str
+    #: Its key; empty for the app's identity.
+    events_topic_key: Secret
+    #: By name, as rules.yaml has them.
+    channels: Mapping[str, Channel]
     allowed_queues: frozenset[str]
     pipelines_file: Path
     rules_file: Path
@@ -137,63 +127,14 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises: ConfigurationError with every problem."""
-        reader = _Reader(environ)
+        reader = Reader(environ)
         settings = _read(reader)
         if reader.problems:
             raise ConfigurationError(reader.problems)
         return settings
 
 
-@dataclass
-class _Reader:
-    """Reads settings one by one and keeps what is wrong with them."""
-
-    environ: Mapping[str, str]
-    problems: list[str] = field(default_factory=list)
-
-    def text(self, name: str, default: str | None = None) -> str:
-        value = self.environ.get(name, "").strip()
-        if value:
-            return value
-        if default is None:
-            self.problems.append(f"{name} is not set")
-        return default or ""
-
-    def names(self, name: str) -> list[str]:
-        """Parts between commas."""
-        return [part.strip() for part in self.text(name, "").split(",") if part.strip()]
-
-    def secret(self, name: str) -> Secret:
-        return Secret(self.environ.get(name, ""))
-
-    def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        text = self.text(name, str(default))
-        if text.lstrip("-").isdigit() and least <= int(text) <= most:
-            return int(text)
-        self.problems.append(f'{name} is "{text[:50]}": give a whole number from {least} to {most}')
-        return default
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        text = self.text(name, default)
-        if text.lower() not in {one.lower() for one in allowed}:
-            self.problems.append(f'{name} is "{text[:50]}": give one of {", ".join(allowed)}')
-        return text
-
-    def loopback(self, name: str, host_of: Callable[[str], str]) -> str:
-        text = self.text(name, "")
-        if text and host_of(text) not in LOOPBACK:
-            self.problems.append(f'{name} is "{text[:100]}": it is for emulators on this machine only; leave it out')
-        return text
-
-    def file(self, name: str, default: str) -> Path:
-        path = Path(self.text(name, default))
-        path = path if path.is_absolute() else APP_ROOT / path
-        if not path.is_file():
-            self.problems.append(f"{name}: there is no file {path.name}")
-        return path
-
-
-def _read(reader: _Reader) -> Settings:
+def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE", "key", tuple(AuthMode))
     topics, default_topic = _topics(reader)
@@ -214,6 +155,9 @@ def _read(reader: _Reader) -> Settings:
         topics=topics,
         default_topic=default_topic,
         topic_key=reader.secret("EVENT_GRID_TOPIC_KEY"),
+        events_topic=_events_topic(reader),
+        events_topic_key=reader.secret("BRIDGE_EVENTS_TOPIC_KEY"),
+        channels=read_channels(reader),
         allowed_queues=_allowed_queues(reader),
         pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
         rules_file=reader.file("RULES_FILE", "rules.yaml"),
@@ -224,7 +168,7 @@ def _read(reader: _Reader) -> Settings:
     )
 
 
-def _entra(reader: _Reader) -> EntraSettings:
+def _entra(reader: Reader) -> EntraSettings:
     tenant_id = reader.text("ENTRA_TENANT_ID").lower()
     if tenant_id and not _GUID.fullmatch(tenant_id):
         reader.problems.append(f'ENTRA_TENANT_ID is "{tenant_id[:100]}": give the tenant\'s id, such as {GUID_EXAMPLE}')
@@ -238,11 +182,11 @@ def _entra(reader: _Reader) -> EntraSettings:
         tenant_id=tenant_id,
         audiences=_audiences(reader),
         client_ids=client_ids,
-        authority=reader.loopback("ENTRA_AUTHORITY", _host).rstrip("/"),
+        authority=reader.loopback("ENTRA_AUTHORITY", host_of).rstrip("/"),
     )
 
 
-def _audiences(reader: _Reader) -> frozenset[str]:
+def _audiences(reader: Reader) -> frozenset[str]:
     """An application's tokens name it by its id or by its URI, as their version and who asked for them have it."""
     given = reader.text("ENTRA_AUDIENCE")
     app_id = given.lower().removeprefix("api://")
@@ -254,7 +198,7 @@ def _audiences(reader: _Reader) -> frozenset[str]:
     return frozenset({given})
 
 
-def _topics(reader: _Reader) -> tuple[dict[str, str], str | None]:
+def _topics(reader: Reader) -> tuple[dict[str, str], str | None]:
     """Endpoint by name, and the default's name."""
     default = _endpoints(reader, "EVENT_GRID_TOPIC_ENDPOINT", reader.names("EVENT_GRID_TOPIC_ENDPOINT"))
     if len(default) > 1:
@@ -265,12 +209,12 @@ def _topics(reader: _Reader) -> tuple[dict[str, str], str | None]:
     return others | default, next(iter(default), None)
 
 
-def _endpoints(reader: _Reader, setting: str, entries: list[str]) -> dict[str, str]:
+def _endpoints(reader: Reader, setting: str, entries: list[str]) -> dict[str, str]:
     """Each as ENDPOINT or NAME=ENDPOINT; without a name it is the first label of the host."""
     found: dict[str, str] = {}
     for entry in entries:
         given, _, endpoint = entry.rpartition("=")
-        host = _host(endpoint)
+        host = host_of(endpoint)
         name = given.strip() or host.partition(".")[0]
         if not host or not (endpoint.startswith("https://") or host in LOOPBACK):
             reader.problems.append(f'{setting} has "{entry[:100]}": give a topic\'s endpoint, such as {TOPIC_EXAMPLE}')
@@ -279,18 +223,17 @@ def _endpoints(reader: _Reader, setting: str, entries: list[str]) -> dict[str, s
     return found
 
 
-def _host(endpoint: str) -> str:
-    try:
-        return urlsplit(endpoint).hostname or ""
-    except ValueError:
-        return ""
+def _events_topic(reader: Reader) -> str:
+    """A topic of its own, because it takes another schema than the topics for callers."""
+    given = reader.names("BRIDGE_EVENTS_TOPIC_ENDPOINT")[:1]
+    return next(iter(_endpoints(reader, "BRIDGE_EVENTS_TOPIC_ENDPOINT", given).values()), "")
 
 
 def _second_topic(name: str) -> str:
     return f'two topics are named "{name}": give one of them another name, as in NAME={TOPIC_EXAMPLE}'
 
 
-def _allowed_queues(reader: _Reader) -> frozenset[str]:
+def _allowed_queues(reader: Reader) -> frozenset[str]:
     """Never those in which the app trusts what it reads, because only it and Event Grid write there."""
     names = frozenset(reader.names("ALLOWED_QUEUES"))
     for queue in (Queue.RUN_CONTROL, Queue.RUN_EVENTS, Queue.INBOUND_EVENTS):
@@ -300,7 +243,7 @@ def _allowed_queues(reader: _Reader) -> frozenset[str]:
     return names
 
 
-def _namespace(reader: _Reader) -> str:
+def _namespace(reader: Reader) -> str:
     namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace", "")
     if not namespace and not reader.secret("ServiceBusConnection"):
         reader.problems.append(
@@ -310,7 +253,7 @@ def _namespace(reader: _Reader) -> str:
     return namespace
 
 
-def _snowflake(reader: _Reader) -> SnowflakeSettings:
+def _snowflake(reader: Reader) -> SnowflakeSettings:
     host = reader.loopback("SNOWFLAKE_HOST", str)
     authenticator = reader.choice(
         "SNOWFLAKE_AUTHENTICATOR",

@@ -1,0 +1,105 @@
+"""What the commands about rules need of the app's configuration: its settings, as far as they are here, and its files.
+
+Nothing of Azure or Snowflake is loaded for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.adapters.pipelines_file import load_catalogue
+from bridge.adapters.rules_file import LoadedRules, Surroundings, load_rules
+from bridge.cli.failures import WrongUsage
+from bridge.domain.errors import ConfigurationError
+from bridge.domain.pipelines import Catalogue
+from bridge.domain.rules import Rules
+from bridge.payloads import lossless
+from bridge.settings import Settings
+from bridge.settings.reader import APP_ROOT
+
+BRIDGE_NAME = "bridge"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The rules and what they refer to."""
+
+    rules_file: Path
+    rules: Rules
+    catalogue: Catalogue
+    bridge_name: str
+    warnings: tuple[str, ...] = ()
+    #: What could not be checked here, in one line; empty when everything was.
+    unchecked: str = ""
+
+
+def environment(settings_file: Path | None, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The app's settings: the `Values` of a file as the Functions host reads it, else this process's environment."""
+    if settings_file is None:
+        return environ
+    try:
+        document = lossless.loads(settings_file.read_bytes())
+    except OSError as error:
+        raise WrongUsage(f"{settings_file}: cannot be read, {error.strerror}") from error
+    except ValueError as error:
+        raise WrongUsage(f"{settings_file}: {error}") from error
+    values = document.get("Values") if isinstance(document, Mapping) else None
+    if not isinstance(values, Mapping):
+        raise WrongUsage(f'{settings_file}: it has no "Values": give a local.settings.json')
+    return {str(name): str(value) for name, value in values.items()}
+
+
+def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file: Path | None) -> Configuration:
+    """Both files, checked against the settings if these are whole.
+
+    Raises: ConfigurationError with every problem of the files.
+    """
+    settings, unchecked = _settings(environ)
+    rules_path = rules_file or _app_file(environ, "RULES_FILE", "rules.yaml")
+    pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
+    problems: list[str] = []
+    catalogue, loaded = None, LoadedRules(rules=Rules())
+    try:
+        catalogue = load_catalogue(pipelines_path, workspaces=settings.allowed_workspaces if settings else None)
+    except ConfigurationError as error:
+        problems += error.problems
+    try:
+        loaded = load_rules(rules_path, _surroundings(catalogue, settings))
+    except ConfigurationError as error:
+        problems += error.problems
+    if catalogue is None or problems:
+        raise ConfigurationError(problems)
+    return Configuration(
+        rules_file=rules_path,
+        rules=loaded.rules,
+        catalogue=catalogue,
+        bridge_name=environ.get("BRIDGE_NAME", "").strip() or BRIDGE_NAME,
+        warnings=loaded.warnings,
+        unchecked=unchecked,
+    )
+
+
+def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, str]:
+    try:
+        return Settings.from_environ(environ), ""
+    except ConfigurationError as error:
+        count = len(error.problems)
+        reason = f"{count} settings are missing or wrong here, the first: {error.problems[0]}"
+        return None, f"names of channels, topics and workspaces are not checked: {reason}"
+
+
+def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Surroundings:
+    if settings is None:
+        return Surroundings(catalogue=catalogue, channels=None, topics=None, has_default_topic=None)
+    return Surroundings(
+        catalogue=catalogue,
+        channels=frozenset(settings.channels),
+        topics=frozenset(settings.topics),
+        has_default_topic=settings.default_topic is not None,
+    )
+
+
+def _app_file(environ: Mapping[str, str], setting: str, default: str) -> Path:
+    """As the app finds it."""
+    path = Path(environ.get(setting, "").strip() or default)
+    return path if path.is_absolute() else APP_ROOT / path

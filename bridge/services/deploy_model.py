@@ -1,0 +1,135 @@
+"""Brings a model to an endpoint, which takes many minutes: begin, look until it is ready, then move the traffic."""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+from bridge.domain.actions import Deploy
+from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
+from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.tags import CORRELATION_ID, RULE_CHAIN
+from bridge.ports import Bridge
+from bridge.services.bridge_events import tell_deployment
+from bridge.services.settle_action import GAVE_UP, done, failed, send, try_later
+
+log = logging.getLogger(__name__)
+#: Minutes after the deployment was begun; every half hour from there on.
+LOOKS = (1, 2, 4, 7, 10, 15, 20, 30, 45, 60)
+#: AML itself gives up earlier.
+LAST_AFTER = timedelta(hours=4)
+TIMED_OUT = "TIMED_OUT"
+UNHEALTHY = "UNHEALTHY"
+CONFLICT = "CONFLICT"
+
+
+def deploy_model(command: Deploy, bridge: Bridge) -> None:
+    """Take the next step.
+
+    Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
+    """
+    try:
+        found = bridge.reactions.deployments.get(command.workspace, command.endpoint, command.deployment)
+        if found is not None and found.model is not None and found.model != _model(command):
+            _fail(command, CONFLICT, f"deployment {found.name} has another model, {found.model}", bridge)
+        elif command.step == 0:
+            _begin(command, found, bridge)
+        else:
+            _look(command, found, bridge)
+    except RetryableError as error:
+        if bridge.retry.gives_up(command.try_):
+            _fail(command, GAVE_UP, f"given up after {command.try_ + 1} tries; the last answer: {error}", bridge)
+        else:
+            try_later(command, error, bridge)
+    except PermanentError as error:
+        log.warning("%s: %s", command.message_id, error)
+        _fail(command, error.code, str(error), bridge)
+
+
+def follow_on(command: Deploy, bridge: Bridge) -> None:
+    """Go on with the step after one that could not be taken, so that the deployment is not forgotten."""
+    if command.begun_at is not None:
+        _look_again(command, bridge)
+
+
+def _begin(command: Deploy, found: Deployment | None, bridge: Bridge) -> None:
+    """What failed earlier is made anew; what is there or under way is only followed."""
+    if found is None or found.state is DeploymentState.FAILED:
+        bridge.reactions.deployments.begin(_request(command))
+    begun = replace(command, begun_at=bridge.clock.now())
+    if found is not None and found.state is DeploymentState.READY:
+        _look(begun, found, bridge)
+    else:
+        _look_again(begun, bridge)
+
+
+def _look(command: Deploy, found: Deployment | None, bridge: Bridge) -> None:
+    """Traffic moves in the last step, and only to a deployment that is healthy at that moment."""
+    if found is None:
+        _fail(command, "DEPLOYMENT_DELETED", f"deployment {command.deployment} is not there any more", bridge)
+    elif found.state is DeploymentState.FAILED:
+        _fail(command, UNHEALTHY, found.error_message or f"deployment {found.name} failed in Azure ML", bridge)
+    elif found.state is not DeploymentState.READY:
+        _look_again(command, bridge)
+    elif found.traffic >= command.traffic:
+        _finish(command, found, bridge)
+    elif found.endpoint_state is not DeploymentState.READY:
+        _look_again(command, bridge)
+    elif command.moved:  # another deployment has taken it since: to take it back would never end
+        _finish(command, found, bridge)
+    else:
+        deployments = bridge.reactions.deployments
+        deployments.move_traffic(command.workspace, command.endpoint, command.deployment, command.traffic)
+        _look_again(replace(command, moved=True), bridge)
+
+
+def _look_again(command: Deploy, bridge: Bridge) -> None:
+    begun = command.begun_at or bridge.clock.now()
+    step, due = command.step, begun
+    while due <= bridge.clock.now():
+        step += 1
+        minutes = LOOKS[step - 1] if step <= len(LOOKS) else LOOKS[-1] + 30 * (step - len(LOOKS))
+        due = begun + timedelta(minutes=minutes)
+    if due > begun + LAST_AFTER:
+        _fail(command, TIMED_OUT, f"deployment {command.deployment} was not ready after {LAST_AFTER}", bridge)
+        return
+    send(replace(command, step=step, begun_at=begun, try_=0), bridge, due=due)
+
+
+def _finish(command: Deploy, found: Deployment, bridge: Bridge) -> None:
+    payload = {
+        "message": f"{_model(command)} has {found.traffic} % of {command.endpoint} as {command.deployment}",
+        "endpoint": command.endpoint,
+        "deployment": command.deployment,
+        "model": _model(command),
+        "traffic": found.traffic,
+    }
+    tell_deployment(command, None, bridge)
+    done(command, payload, bridge)
+
+
+def _fail(command: Deploy, code: str, message: str, bridge: Bridge) -> None:
+    tell_deployment(command, message, bridge)
+    failed(command, code, message, bridge)
+
+
+def _model(command: Deploy) -> str:
+    return f"{command.model_name}:{command.model_version}"
+
+
+def _request(command: Deploy) -> DeploymentRequest:
+    why = command.occasion
+    return DeploymentRequest(
+        workspace=command.workspace,
+        endpoint=command.endpoint,
+        name=command.deployment,
+        model_name=command.model_name,
+        model_version=command.model_version,
+        instance_type=command.instance_type,
+        instance_count=command.instance_count,
+        environment=command.environment,
+        tags={
+            "bridge_rule": why.rule,
+            CORRELATION_ID: why.correlation_id[:256],
+            RULE_CHAIN: ",".join(why.rule_chain)[:256],
+        },
+    )

@@ -1,0 +1,82 @@
+"""Events, and rules about them, for tests of what happens by itself."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from bridge.adapters.memory import MemoryQueues
+from bridge.domain.event_kinds import kind_of
+from bridge.domain.records import AmlEvent, RuleAction
+from bridge.domain.rules import Action, Condition, NotifyAction, Rule, Rules
+from bridge.payloads.control import ControlCommand
+from bridge.ports import Bridge, Queue
+from tests.conftest import WORKSPACE_ID
+
+PREFIX = "Microsoft.MachineLearningServices."
+RUN_ID = "r-" + "a" * 26
+
+
+def happening(
+    bridge: Bridge, kind: str, /, given: Mapping[str, Any] | None = None, *, event_id: str = "e1", **data: Any
+) -> AmlEvent:
+    """An event that has just happened; a kind without a dot is one of Azure ML's, from its own door."""
+    is_aml = "." not in kind
+    return AmlEvent(
+        id=event_id,
+        event_type=PREFIX + kind if is_aml else kind,
+        subject=f"subjects/{event_id}",
+        event_time=bridge.clock.now(),
+        data={**(given or {}), **data},
+        topic=WORKSPACE_ID if is_aml else "",
+        door="workspace" if is_aml else "custom",
+    )
+
+
+def rule(
+    name: str,
+    on: str,
+    action: Action | None = None,
+    *,
+    where: dict[str, Any] | None = None,
+    cool_down: timedelta | None = None,
+    key: tuple[str, ...] = (),
+    dry_run: bool = False,
+) -> Rule:
+    """A rule about one kind of event, which tells ops unless it is given something else to do."""
+    return Rule(
+        name=name,
+        on=frozenset({kind_of(on)}),
+        where=tuple(Condition(path=path, equals=value) for path, value in (where or {}).items()),
+        key=key,
+        action=action or NotifyAction(channel="ops"),
+        cool_down=cool_down,
+        dry_run=dry_run,
+    )
+
+
+def with_rules(bridge: Bridge, *rules: Rule, events_topic: str | None = None) -> Bridge:
+    """The same bridge with these rules alone."""
+    return replace(bridge, reactions=replace(bridge.reactions, rules=Rules(rules), events_topic=events_topic))
+
+
+def decisions(queues: MemoryQueues) -> list[RuleAction]:
+    """All rows of RULE_ACTIONS that were sent so far."""
+    return [row for message in queues.sent[Queue.RUN_EVENTS] for row in message.body.rule_actions]  # type: ignore[union-attr]
+
+
+def kept(queues: MemoryQueues) -> list[AmlEvent]:
+    """All events that were sent to the ledger so far."""
+    return [event for message in queues.sent[Queue.RUN_EVENTS] for event in message.body.aml_events]  # type: ignore[union-attr]
+
+
+def controls(queues: MemoryQueues) -> list[ControlCommand]:
+    """What `run-control` was sent so far."""
+    return [message.body for message in queues.sent[Queue.RUN_CONTROL]]  # type: ignore[misc]
+
+
+def take(queues: MemoryQueues, queue: Queue) -> list[Any]:
+    """The bodies that the queue was sent, which is empty afterwards."""
+    bodies = [message.body for message in queues.sent[queue]]
+    queues.sent[queue].clear()
+    return bodies
