@@ -205,6 +205,12 @@ class Deployments(Protocol):
         Raises: PermanentError with code UNKNOWN_ENDPOINT when there is no such endpoint.
         """
 
+    def serving(self, workspace: str, endpoint: str) -> Sequence[Deployment]:
+        """The endpoint's deployments that have traffic.
+
+        Raises: PermanentError with code UNKNOWN_ENDPOINT when there is no such endpoint.
+        """
+
     def begin(self, request: DeploymentRequest) -> None:
         """Ask AML for the deployment, without traffic; returns before it is there, which takes many minutes."""
 

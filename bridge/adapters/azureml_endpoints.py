@@ -31,11 +31,15 @@ class AmlDeployments:
         self._clients = clients
 
     def get(self, workspace: str, endpoint: str, deployment: str) -> Deployment | None:
-        parent = self._clients.arm.get(self._url(workspace, endpoint), ENDPOINTS_API)
-        if parent is None:
-            raise PermanentError(f"there is no endpoint {endpoint} in {workspace}", code="UNKNOWN_ENDPOINT")
+        parent = self._endpoint(workspace, endpoint)
         resource = self._resource(workspace, endpoint, deployment)
         return _deployment(resource, parent) if resource is not None else None
+
+    def serving(self, workspace: str, endpoint: str) -> list[Deployment]:
+        parent = self._endpoint(workspace, endpoint)
+        names = [name for name, share in (parent["properties"].get("traffic") or {}).items() if share]
+        found = [self._resource(workspace, endpoint, name) for name in names]
+        return [_deployment(resource, parent) for resource in found if resource is not None]
 
     def begin(self, request: DeploymentRequest) -> None:
         from azure.ai.ml.entities import ManagedOnlineDeployment
@@ -65,6 +69,12 @@ class AmlDeployments:
             found.traffic = moved(before, deployment, percent)
             if found.traffic != before:
                 endpoints.begin_create_or_update(found)
+
+    def _endpoint(self, workspace: str, endpoint: str) -> Any:
+        resource = self._clients.arm.get(self._url(workspace, endpoint), ENDPOINTS_API)
+        if resource is None:
+            raise PermanentError(f"there is no endpoint {endpoint} in {workspace}", code="UNKNOWN_ENDPOINT")
+        return resource
 
     def _resource(self, workspace: str, endpoint: str, deployment: str) -> Any | None:
         url = f"{self._url(workspace, endpoint)}/deployments/{quote(deployment, safe='')}"

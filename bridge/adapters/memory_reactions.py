@@ -50,18 +50,27 @@ class MemoryDeployments:
     def get(self, workspace: str, endpoint: str, deployment: str) -> Deployment | None:
         with self._lock:
             self._called(endpoint)
-            found = self.deployments.get((endpoint, deployment))
-            if found is None or found.request.workspace != workspace:
-                return None
-            return Deployment(
-                name=deployment,
-                state=found.state,
-                model=f"{found.request.model_name}:{found.request.model_version}",
-                traffic=self.traffic.get(endpoint, {}).get(deployment, 0),
-                tags=dict(found.request.tags),
-                endpoint_state=self.endpoints[endpoint],
-                error_message=found.error_message,
-            )
+            return self._shown(workspace, endpoint, deployment)
+
+    def serving(self, workspace: str, endpoint: str) -> list[Deployment]:
+        with self._lock:
+            self._called(endpoint)
+            found = (self._shown(workspace, endpoint, name) for name in self.traffic.get(endpoint, {}))
+            return [each for each in found if each is not None]
+
+    def _shown(self, workspace: str, endpoint: str, deployment: str) -> Deployment | None:
+        found = self.deployments.get((endpoint, deployment))
+        if found is None or found.request.workspace != workspace:
+            return None
+        return Deployment(
+            name=deployment,
+            state=found.state,
+            model=f"{found.request.model_name}:{found.request.model_version}",
+            traffic=self.traffic.get(endpoint, {}).get(deployment, 0),
+            tags=dict(found.request.tags),
+            endpoint_state=self.endpoints[endpoint],
+            error_message=found.error_message,
+        )
 
     def begin(self, request: DeploymentRequest) -> None:
         with self._lock:

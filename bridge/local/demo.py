@@ -58,8 +58,11 @@ DOORS = (
         ),
     ),
 )
-#: Runs, not requests: two have the same key.
-EXPECTED = {"COMPLETED": 8, "FAILED": 1, "REJECTED": 1}
+#: Runs, not requests: two have the same key. One is started by a rule.
+EXPECTED = {"COMPLETED": 9, "FAILED": 1, "REJECTED": 1}
+#: The rule of rules.yaml that comes last.
+LAST_RULE = "deploy-production-models"
+DRIFT = {"type": "DatasetDriftDetected", "data": {"DataDriftName": "churn-drift", "DriftCoefficient": 0.42}}
 
 
 def run_demo() -> int:
@@ -107,11 +110,16 @@ def _show(stack: Stack) -> dict[str, int]:
                 _execute(cursor, sql)
         _say("-- HTTP, for whatever can send a request.")
         _curl(stack)
+        _say("-- Rules: Azure ML reports drift, and rules.yaml says what happens then.")
+        _say(f"> {json.dumps(DRIFT)}\n")
+        drift = str(stack.call("azure_ml", "POST", "/events", DRIFT)["id"])
         statuses = _follow(cursor)
         for run_id in statuses:
             _history(cursor, run_id)
-    _say(f"\n{len(statuses)} runs of {requests} requests: two of them had the same key.")
-    return {status: list(statuses.values()).count(status) for status in EXPECTED}
+        _say(f"\n{len(statuses)} runs of {requests} requests and an event: two requests had the same key.\n")
+        is_deployed = _timeline(stack, cursor, drift)
+    found = {status: list(statuses.values()).count(status) for status in EXPECTED}
+    return found if is_deployed else {**found, "deployed": 0}
 
 
 def _execute(cursor: Any, sql: str) -> None:
@@ -164,6 +172,27 @@ def _history(cursor: Any, run_id: str) -> None:
     _say(f"  {run_id}  {' → '.join(dict.fromkeys(steps))}")
 
 
+def _timeline(stack: Stack, cursor: Any, correlation_id: str) -> bool:
+    """Show what the event led to, once its model is deployed; minutes pass in a second, because the clock is moved."""
+    sql = (
+        "SELECT kind, name, status, detail FROM timeline WHERE correlation_id = %s AND (kind <> 'run' OR status IN "
+        "('ACCEPTED', 'COMPLETED')) AND name NOT LIKE '%%RunStatusChanged' ORDER BY occurred_at, kind"
+    )
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        rows = cursor.execute(sql, (correlation_id,)).fetchall()
+        is_deployed = (LAST_RULE, "DONE") in {(row[1], row[2]) for row in rows}
+        if is_deployed or time.monotonic() > deadline:
+            break
+        stack.advance(60)
+        time.sleep(1)
+    _say("> SELECT kind, name, status, detail FROM timeline WHERE correlation_id = …;")
+    for row in rows:
+        kind, name, status, detail = [str(value or "") for value in row]
+        _say(f"    {kind:<6} {name.rpartition('MachineLearningServices.')[2]:<26} {status:<10} {detail[:70]}".rstrip())
+    return is_deployed
+
+
 def _answer(answer: dict[str, Any]) -> str:
     errors = answer.get("errors") or ([answer["error"]] if answer.get("error") else [])
     lines = [f"    {error['field']}: {error['message']}" for error in errors]
@@ -176,7 +205,7 @@ def _table(rows: list[Any], changed: list[Any]) -> None:
         # An event of Azure ML may be there before the run's own facts.
         run_id, pipeline, source, principal, status, error = [value or "" for value in row]
         mark = "*" if row in changed else " "
-        line = f"  {mark} {source:<18} {principal:<18} {pipeline:<15} {run_id}  {status:<12} {error[:60]}"
+        line = f"  {mark} {source:<21} {principal:<21} {pipeline:<16} {run_id}  {status:<12} {error[:60]}"
         _say(line.rstrip())
     _say("")
 

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from bridge.domain.actions import Deploy
 from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
@@ -20,6 +20,9 @@ LAST_AFTER = timedelta(hours=4)
 TIMED_OUT = "TIMED_OUT"
 UNHEALTHY = "UNHEALTHY"
 CONFLICT = "CONFLICT"
+SUPERSEDED = "SUPERSEDED"
+#: Tag of a deployment: when the event happened that asked for it, as text that sorts like the time.
+EVENT_TIME = "bridge_event_time"
 
 
 def deploy_model(command: Deploy, bridge: Bridge) -> None:
@@ -77,9 +80,24 @@ def _look(command: Deploy, found: Deployment | None, bridge: Bridge) -> None:
     elif command.moved:  # another deployment has taken it since: to take it back would never end
         _finish(command, found, bridge)
     else:
-        deployments = bridge.reactions.deployments
-        deployments.move_traffic(command.workspace, command.endpoint, command.deployment, command.traffic)
-        _look_again(replace(command, moved=True), bridge)
+        _move_traffic(command, bridge)
+
+
+def _move_traffic(command: Deploy, bridge: Bridge) -> None:
+    """Unless a model of a later event has it: deployments need not be ready in the order of their events."""
+    deployments = bridge.reactions.deployments
+    mine = _event_time(command)
+    later = [
+        other.name
+        for other in deployments.serving(command.workspace, command.endpoint)
+        if other.name != command.deployment and other.tags.get(EVENT_TIME, "") > mine
+    ]
+    if later:
+        message = f"{later[0]}, of a later event, has the traffic of {command.endpoint} already"
+        _fail(command, SUPERSEDED, message, bridge)
+        return
+    deployments.move_traffic(command.workspace, command.endpoint, command.deployment, command.traffic)
+    _look_again(replace(command, moved=True), bridge)
 
 
 def _look_again(command: Deploy, bridge: Bridge) -> None:
@@ -116,8 +134,19 @@ def _model(command: Deploy) -> str:
     return f"{command.model_name}:{command.model_version}"
 
 
+def _event_time(command: Deploy) -> str:
+    time = command.occasion.event_time
+    return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
+
+
 def _request(command: Deploy) -> DeploymentRequest:
     why = command.occasion
+    tags = {
+        "bridge_rule": why.rule,
+        EVENT_TIME: _event_time(command),
+        CORRELATION_ID: why.correlation_id[:256],
+        RULE_CHAIN: ",".join(why.rule_chain)[:256],
+    }
     return DeploymentRequest(
         workspace=command.workspace,
         endpoint=command.endpoint,
@@ -127,9 +156,5 @@ def _request(command: Deploy) -> DeploymentRequest:
         instance_type=command.instance_type,
         instance_count=command.instance_count,
         environment=command.environment,
-        tags={
-            "bridge_rule": why.rule,
-            CORRELATION_ID: why.correlation_id[:256],
-            RULE_CHAIN: ",".join(why.rule_chain)[:256],
-        },
+        tags={name: value for name, value in tags.items() if value},
     )

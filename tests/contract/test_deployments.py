@@ -209,10 +209,25 @@ def test_a_deployment_that_is_not_there_is_none(pair: Pair) -> None:
     assert deployments.get(WORKSPACE, steering.endpoint, "contract-9") is None
 
 
+def test_those_that_serve_are_those_with_traffic(pair: Pair) -> None:
+    deployments, steering = pair
+    assert deployments.serving(WORKSPACE, steering.endpoint) == []
+    names = [ready(pair, version) for version in ("1", "2", "3")]
+
+    for name, percent in zip(names[:2], (100, 20), strict=True):
+        deployments.move_traffic(WORKSPACE, steering.endpoint, name, percent)
+        steering.finish_moving()
+
+    serving = deployments.serving(WORKSPACE, steering.endpoint)
+    assert sorted((each.name, each.traffic) for each in serving) == [("contract-1", 80), ("contract-2", 20)]
+    assert {each.tags["bridge_rule"] for each in serving} == {"deploy-prod"}
+
+
 def test_an_endpoint_that_is_not_there_is_told(pair: Pair) -> None:
     deployments, _ = pair
     calls: tuple[Callable[[], object], ...] = (
         lambda: deployments.get(WORKSPACE, "e-nowhere", "contract-1"),
+        lambda: deployments.serving(WORKSPACE, "e-nowhere"),
         lambda: deployments.begin(wanted("e-nowhere")),
         lambda: deployments.move_traffic(WORKSPACE, "e-nowhere", "contract-1", 10),
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from standardwebhooks import WebhookVerificationError
-from starlette.responses import Response
 
 from bridge.adapters.memory import MemoryTopics
 from bridge.adapters.memory_ledger import MemoryLedger
@@ -42,9 +41,9 @@ from bridge.settings.channels import read_channels
 from bridge.settings.reader import Reader
 from tests.docs.rule_chain import BREACH, EXAMPLES, Chains, RuleChain, published, rules_of, sample
 from tests.docs.test_readme import anchors, blocks, is_answer, names, section, statements, table
-from tests.emulators.far_end import FarEnd
 from tests.emulators.snowflake_service import SnowflakeService, rows
 from tests.sql.ledger_scripts import schema
+from tests.webhook_receiver import webhook_receiver
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "events.md"
@@ -347,19 +346,17 @@ def test_the_webhooks_body_is_what_the_code_makes(notification: Notify) -> None:
 
 def test_a_receiver_checks_the_signature_as_shown(notification: Notify) -> None:
     (check,) = [block.text for block in blocks(DOCUMENT, "python") if "standardwebhooks" in block.text]
-    with FarEnd() as receiver:
-        receiver.handle = lambda _: Response(status_code=204)
-        url = f"http://127.0.0.1:{receiver.port}/api/hook"
-        channels = read_channels(Reader({**CHANNEL, "NOTIFY_ML_TEAM_URL": url}))
+    with webhook_receiver() as receiver:
+        channels = read_channels(Reader({**CHANNEL, "NOTIFY_ML_TEAM_URL": receiver.url}))
         Webhooks(channels).send(notification, at=datetime.now(UTC))
-        (call,) = receiver.calls
+        (call,) = receiver.received
 
-    seen = {"secret": CHANNEL["NOTIFY_ML_TEAM_SECRET"], "body": call.text, "headers": call.headers}
+    seen = {"secret": CHANNEL["NOTIFY_ML_TEAM_SECRET"], "body": call.body, "headers": call.headers}
     exec(check, seen)  # noqa: S102 - of our own document
-    assert seen["notification"] == json.loads(call.text)
+    assert seen["notification"] == call.document
     assert call.headers["webhook-id"] == notification.occasion.action_id
     with pytest.raises(WebhookVerificationError):
-        exec(check, {**seen, "body": call.text.replace("FAILED", "COMPLETED")})  # noqa: S102
+        exec(check, {**seen, "body": call.body.replace("FAILED", "COMPLETED")})  # noqa: S102
 
 
 def test_the_settings_of_a_channel_are_all_there() -> None:

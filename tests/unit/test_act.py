@@ -307,6 +307,13 @@ def test_a_replay_ends_in_a_row_of_its_own(
     assert failed.action_id == second.action_id
 
 
+def test_each_attempt_that_was_carried_out_is_a_row_of_its_own(bridge: Bridge, queues: MemoryQueues) -> None:
+    for attempt in (1, 2):
+        control(replace(NOTIFY, attempt=attempt), bridge)
+
+    assert len({row.decision_id for row in decisions(queues)}) == 2
+
+
 def dead(command: Notify | RunDataFactory | Deploy, bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger) -> str:
     """The id of the letter that the broker's dead-letter queue left in the ledger."""
     handlers.dead(message(bodies.write(command), application_properties={}), Queue.RUN_CONTROL, bridge)

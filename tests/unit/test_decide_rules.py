@@ -95,6 +95,17 @@ def test_a_dry_run_shows_what_it_would_do(bridge: Bridge, queues: MemoryQueues) 
     assert not any(queues.sent.values())
 
 
+def test_two_rules_that_say_no_for_the_same_reason_have_a_row_each(bridge: Bridge) -> None:
+    where = {"data.x": 1}
+    listening = with_rules(
+        bridge, rule("a", "DatasetDriftDetected", where=where), rule("b", "DatasetDriftDetected", where=where)
+    )
+
+    first, second = decide_rules(drift(bridge), listening).rows
+
+    assert first.decision_id != second.decision_id
+
+
 def test_a_rule_about_other_events_has_no_row(bridge: Bridge) -> None:
     listening = with_rules(bridge, rule("r", "ModelDeployed"))
 

@@ -1,7 +1,7 @@
 """Deploying a model: begin, look until it is ready, move the traffic last; and every way in which that can fail."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -306,3 +306,42 @@ def test_another_model_under_the_same_name_is_left_alone(
     assert outcome(queues) == ("FAILED", "CONFLICT")
     assert len(deployments.changes) == 2
     assert "churn:3" in put_aside(queues)[0].description
+
+
+# two models for one endpoint
+
+
+def at_minute(minute: int, name: str) -> Deploy:
+    time = datetime(2026, 11, 20, 9, minute, tzinfo=UTC)
+    occasion = replace(WHY, action_id=name, event_time=time)
+    return replace(BEGIN, deployment=name, model_version=name.removeprefix("churn-"), occasion=occasion)
+
+
+def test_the_model_of_the_later_event_keeps_the_traffic_although_it_was_ready_first(
+    bridge: Bridge, queues: MemoryQueues, deployments: MemoryDeployments
+) -> None:
+    both = (at_minute(1, "churn-4"), at_minute(2, "churn-5"))
+    steps = {command.deployment: begun(bridge, queues, command) for command in both}
+    deployments.end(ENDPOINT, "churn-5")
+    deploy_model(steps["churn-5"], bridge)
+    deploy_model(step(queues), bridge)
+    assert outcome(queues) == ("DONE", None)
+    queues.sent[Queue.RUN_EVENTS].clear()
+    deployments.end(ENDPOINT, "churn-4")
+
+    deploy_model(steps["churn-4"], bridge)
+
+    assert outcome(queues) == ("FAILED", "SUPERSEDED")
+    assert deployments.traffic[ENDPOINT] == {"churn-5": 100}
+
+
+def test_the_model_of_an_earlier_event_gives_the_traffic_away(
+    bridge: Bridge, queues: MemoryQueues, deployments: MemoryDeployments
+) -> None:
+    for command in (at_minute(1, "churn-4"), at_minute(2, "churn-5")):
+        following = begun(bridge, queues, command)
+        deployments.end(ENDPOINT, command.deployment)
+        deploy_model(following, bridge)
+        take(queues, Queue.RUN_CONTROL)
+
+    assert deployments.traffic[ENDPOINT] == {"churn-5": 100}

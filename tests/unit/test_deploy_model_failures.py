@@ -17,7 +17,7 @@ from bridge.handlers import queues as handlers
 from bridge.handlers.dead_letters import read_letter
 from bridge.payloads import bodies
 from bridge.ports import Bridge, Queue
-from bridge.services.deploy_model import deploy_model
+from bridge.services.deploy_model import LOOKS, deploy_model
 from bridge.services.replay_dead_letters import ReplayRequest, replay_dead_letters
 from tests.unit.invocations import message
 from tests.unit.occasions import controls, decisions, rule, take, with_rules
@@ -258,3 +258,16 @@ def test_every_step_and_try_has_a_message_id_of_its_own() -> None:
     commands: list[Any] = [BEGIN, replace(BEGIN, step=1), replace(BEGIN, try_=1), replace(BEGIN, attempt=2)]
 
     assert len({command.message_id for command in commands}) == 4
+
+
+def test_a_step_that_comes_late_goes_on_with_the_next_one_that_is_still_ahead(
+    bridge: Bridge, queues: MemoryQueues, clock: MemoryClock
+) -> None:
+    look = begun(bridge, queues)
+    clock.advance(timedelta(minutes=40))
+
+    deploy_model(look, bridge)
+
+    (sent,) = queues.sent[Queue.RUN_CONTROL]
+    assert sent.due == clock.now() + timedelta(minutes=5)
+    assert step(queues).step == LOOKS.index(45) + 1

@@ -194,6 +194,19 @@ def test_the_rules_hear_of_a_submit_that_was_dead_lettered(listening: Bridge, qu
     assert belongs(event) == ("train", "c1", ["first"])
 
 
+def test_the_rules_hear_whose_request_it_was_that_was_posted_to_the_queue_and_died(
+    listening: Bridge, queues: MemoryQueues
+) -> None:
+    posted = {"pipeline": "train", "inputs": {"as_of": "2026-11-01"}, "correlation_id": "c5"}
+    handlers.dead(message(posted, application_properties={}), Queue.RUN_COMMANDS, listening)
+    (check,) = take(queues, Queue.RUN_CONTROL)
+
+    check_run(check, listening)
+
+    (event,) = ended(queues)
+    assert belongs(event) == ("train", "c5", [])
+
+
 def test_a_job_that_a_dead_submit_had_made_is_followed_with_all_that_is_known_of_it(
     listening: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
 ) -> None:
@@ -249,6 +262,9 @@ def test_a_run_that_may_not_run_any_more_is_an_end_but_a_refused_request_is_none
 ) -> None:
     command = accepted(listening, queues)
     submit_request(request(pipeline="absent"), listening)
+    assert (statuses(queues)[-1], ended(queues)) == ("REJECTED", [])
+
+    submit_run(replace(command, workspace="elsewhere", accepted_at=None), listening)
     assert (statuses(queues)[-1], ended(queues)) == ("REJECTED", [])
 
     submit_run(replace(command, workspace="elsewhere"), listening)

@@ -291,6 +291,16 @@ def test_while_azure_ml_is_away_nothing_is_acted_and_the_event_comes_again(
     assert [event.id for event in kept(queues)] == ["e1"]
 
 
+def test_an_event_that_waits_for_its_rules_is_kept_whosever_run_it_is_about(
+    waiting: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    jobs.failures.append(("get", ServiceUnavailable()))
+
+    ingest_event(run_changed(waiting, runId="olive_tree", runTags=None), waiting)
+
+    assert [event.id for event in kept(queues)] == ["e1"]
+
+
 def test_the_copy_waits_as_long_as_azure_ml_asks(
     waiting: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
 ) -> None:

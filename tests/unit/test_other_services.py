@@ -301,6 +301,19 @@ def test_the_sweep_checks_what_the_ledger_does_not_show_as_ended(
     assert message.body.run_id == lost  # type: ignore[union-attr]
 
 
+def test_the_sweep_spreads_its_checks_within_the_budget_of_azure_ml(bridge: Bridge, queues: MemoryQueues) -> None:
+    for key in range(12):
+        submitted(bridge, queues, str(key))
+    queues.sent[Queue.RUN_CONTROL].clear()
+
+    sweep_jobs(bridge)
+
+    now = bridge.clock.now()
+    later = [message.due - now for message in queues.sent[Queue.RUN_CONTROL] if message.due]
+    assert [wait.total_seconds() for wait in later] == [1, 1, 1, 1, 1, 2, 2]
+    assert len(queues.sent[Queue.RUN_CONTROL]) == 12
+
+
 def test_the_sweep_leaves_older_jobs_alone(bridge: Bridge, queues: MemoryQueues, clock: MemoryClock) -> None:
     submitted(bridge, queues)
     clock.advance(timedelta(days=4))

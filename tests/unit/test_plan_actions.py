@@ -1,6 +1,7 @@
 """What rules have done: the run, command or event that an action becomes, with what it takes from its cause."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -284,3 +285,22 @@ def test_an_occasion_says_what_led_to_it_within_the_limits_of_a_message(bridge: 
         "drift-run-1",
     )
     assert why.correlation_id == "c" * 1000
+
+
+def test_the_type_of_an_event_is_cut_where_a_message_could_not_hold_it(bridge: Bridge, queues: MemoryQueues) -> None:
+    kind = "Contoso." + "x" * 5000
+
+    decide_rules(happening(bridge, kind), with_rules(bridge, rule("r", kind)))
+
+    assert told(queues).occasion.event_type == kind[:200]
+
+
+def test_what_is_published_happened_when_its_cause_did(bridge: Bridge, queues: MemoryQueues) -> None:
+    then = bridge.clock.now() - timedelta(minutes=5)
+    event = replace(happening(bridge, "Contoso.Closed"), event_time=then)
+
+    decide_rules(event, with_rules(bridge, rule("p", "Contoso.Closed", PublishAction(event_type="Contoso.Echo"))))
+
+    (command,) = controls(queues)
+    assert isinstance(command, Publish)
+    assert command.events[0].occurred_at == then
