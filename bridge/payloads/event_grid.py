@@ -11,6 +11,7 @@ from bridge.domain.identity import short_hash
 from bridge.domain.records import AmlEvent
 from bridge.payloads import lossless, snowflake_notifications
 from bridge.payloads.shape import in_utc
+from bridge.payloads.snowflake_notifications import Inside
 
 #: An id is repeated in the ids of messages; one that is longer is replaced by its hash.
 ID_LIMIT = 200
@@ -66,12 +67,14 @@ def _each(item: Any, door: str) -> AmlEvent | UnreadableEvent:
     kind = item.get(names["type"])
     if not isinstance(kind, str) or not kind:
         return UnreadableEvent(text=lossless.dumps(item), reason=f'an event names its type in "{names["type"]}"')
-    data = item.get("data")
+    data, event_id = item.get("data"), _id(item, names["id"])
     # The workspace's own topic carries Azure ML's events only.
     if kind.lower() == snowflake_notifications.EVENT_TYPE and door != WORKSPACE_DOOR:
-        kind, data = snowflake_notifications.unwrapped(data) or (kind, data)
+        inside = snowflake_notifications.unwrapped(data) or Inside(kind, data)
+        kind, data = inside.type, inside.data
+        event_id = short_hash([door, kind.lower(), inside.key]) if inside.key is not None else event_id
     return AmlEvent(
-        id=_id(item, names["id"]),
+        id=event_id,
         event_type=kind,
         subject=str(item.get(names["subject"]) or ""),
         event_time=_time(item.get(names["time"])),

@@ -6,7 +6,7 @@ behaviour change 1421. The exact JSON around a message is not documented, so any
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.domain.aml_events import RUN_REQUEST, fold_keys
 from bridge.payloads import lossless
@@ -19,8 +19,17 @@ _INSIDE = ("data", "message", "messages", "body", "content", "payload", "value",
 _LEVELS = 5
 
 
-def unwrapped(data: Any) -> tuple[str, Any] | None:
-    """The type and the data of what is inside; None when it is no message that says its type.
+class Inside(NamedTuple):
+    """What a message says."""
+
+    type: str
+    data: Any
+    #: Of an envelope: two messages with the same type and key are the same event.
+    key: str | None = None
+
+
+def unwrapped(data: Any) -> Inside | None:
+    """What is inside; None when it is no message that says its type.
 
     Two kinds do: the bridge's own envelope {"type", "key"?, "data"}, and the messages that tasks send by themselves,
     whose `messageType` USER_TASK_FAILED becomes `Snowflake.UserTaskFailed`.
@@ -42,20 +51,22 @@ def unwrapped(data: Any) -> tuple[str, Any] | None:
     return None
 
 
-def _task_message(folded: Mapping[str, Any], data: Any) -> tuple[str, Any] | None:
+def _task_message(folded: Mapping[str, Any], data: Any) -> Inside | None:
     kind = folded.get("messagetype")
     if not isinstance(kind, str) or not _MESSAGE_TYPE.fullmatch(kind):
         return None
-    return "Snowflake." + "".join(word.capitalize() for word in kind.split("_")), data
+    return Inside("Snowflake." + "".join(word.capitalize() for word in kind.split("_")), data)
 
 
-def _envelope(folded: Mapping[str, Any]) -> tuple[str, Any] | None:
+def _envelope(folded: Mapping[str, Any]) -> Inside | None:
     kind = folded.get("type")
     if not isinstance(kind, str) or not kind:
         return None
     if kind.lower() == RUN_REQUEST:
-        return kind, _run_request(folded)
-    return (kind, _parsed(folded["data"])) if "data" in folded else None
+        return Inside(kind, _run_request(folded))
+    key = folded.get("key")
+    is_key = isinstance(key, str) and bool(key)
+    return Inside(kind, _parsed(folded["data"]), key if is_key else None) if "data" in folded else None
 
 
 def _run_request(folded: Mapping[str, Any]) -> Any:

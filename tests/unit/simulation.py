@@ -177,11 +177,12 @@ class World:
 
     def come_to_rest(self, end: Callable[[str], None]) -> None:
         """Every job ends, as it is told, and every message is delivered, also those that follow from the ends."""
-        self.ledger.away = False
         for _ in range(5_000):
             self.broker.collect()
             if due := self.broker.due():
                 self.handle(due[0])
+            elif self.ledger.away:
+                self.ledger.away = False
             elif live := self.live():
                 end(live[0])
             elif self.broker.waiting:

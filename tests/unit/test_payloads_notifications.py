@@ -102,6 +102,16 @@ def test_only_notifications_are_unwrapped_and_never_those_of_the_workspace() -> 
     assert notification(ENVELOPE, door="workspace").event_type == "eventgrid-notification"
 
 
+def test_two_envelopes_with_one_key_are_one_event() -> None:
+    def ids(*envelopes: dict[str, Any]) -> set[str]:
+        return {notification(envelope).id for envelope in envelopes}
+
+    done: dict[str, Any] = {"type": "Team.Done", "key": "load-17", "data": {"rows": 1}}
+    assert len(ids(done, {**done, "type": "TEAM.DONE", "data": {"rows": 2}})) == 1
+    assert len(ids(done, {**done, "key": "load-18"}, {**done, "type": "Team.Begun"})) == 3
+    assert ids({**done, "key": ""}, {**done, "key": 5}) == ids({"type": "Team.Done", "data": 0})
+
+
 def test_an_envelope_with_a_plain_text_keeps_it() -> None:
     event = notification({"type": "Team.Done", "data": "all of it"})
 

@@ -202,3 +202,16 @@ def test_what_could_not_be_done_does_not_use_up_its_occasion(
 
     assert row.status == "FIRED"
     assert len(queues.sent[Queue.RUN_COMMANDS]) == 1
+
+
+def test_without_a_cool_down_a_run_is_one_occasion_however_many_events_it_sends(bridge: Bridge) -> None:
+    listening = with_rules(bridge, rule("r", "RunStatusChanged"))
+    tags = {"bridge": "bridge"}
+
+    rows = [
+        only(decide_rules(happening(bridge, "RunStatusChanged", event_id=each, runId=run, runTags=tags), listening))
+        for each, run in (("e1", "run-1"), ("e2", "run-1"), ("e3", "run-2"))
+    ]
+
+    assert rows[0].action_id == rows[1].action_id != rows[2].action_id
+    assert len({row.decision_id for row in rows}) == 3

@@ -38,8 +38,9 @@ RULES = Rules([
 ON_THE_WAY = [JobStatus.QUEUED, JobStatus.PREPARING, JobStatus.RUNNING, JobStatus.PAUSED, JobStatus.FINALIZING]
 ENDS = [JobStatus.COMPLETED, JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED]
 ANY = st.integers(min_value=0, max_value=1_000_000)
-#: How a job ends that nobody ended before: its status, how many events tell of it, and whether they have its tags.
-LAST_WORDS = st.tuples(st.sampled_from(ENDS), st.sampled_from([0, 1, 2]), st.booleans())
+#: How a job ends that nobody ended before: its status, how many events tell of it, whether they have its tags, and
+#: whether Azure ML answers the next question about it.
+LAST_WORDS = st.tuples(st.sampled_from(ENDS), st.sampled_from([0, 1, 2]), st.booleans(), st.booleans())
 
 
 def chain_of(tags: Any) -> list[str]:
@@ -58,7 +59,7 @@ class Machine(RuleBasedStateMachine):
         self.emitted: list[AmlEvent] = []
 
     @initialize(detects=st.booleans(), prompt=st.booleans(), last=st.lists(LAST_WORDS, min_size=1, max_size=4))
-    def begin(self, *, detects: bool, prompt: bool, last: list[tuple[str, int, bool]]) -> None:
+    def begin(self, *, detects: bool, prompt: bool, last: list[tuple[str, int, bool, bool]]) -> None:
         self.world = World(RULES, detects=detects)
         self.is_prompt, self.detects = prompt, detects
         self.last_words = cycle(last)
@@ -118,8 +119,9 @@ class Machine(RuleBasedStateMachine):
     def event_grid_repeats_itself(self, pick: int) -> None:
         self._emit([self.emitted[pick % len(self.emitted)]])
 
-    @rule(name=st.sampled_from(["a", "b"]))
-    def data_drifts(self, name: str) -> None:
+    @rule(name=st.sampled_from(["a", "b"]), hours=st.sampled_from([0, 1, 30]))
+    def data_drifts(self, name: str, hours: int) -> None:
+        self.world.clock.advance(timedelta(hours=hours))
         event_id = f"drift-{len(self.emitted)}"
         self._emit([self.world.event("DatasetDriftDetected", event_id, {"DataDriftName": name})])
 
@@ -170,13 +172,12 @@ class Machine(RuleBasedStateMachine):
     # in the end
 
     def teardown(self) -> None:
-        for failures in (self.world.queues.failures, self.world.jobs.failures, self.world.jobs.lost_answers):
-            failures.clear()
         self.world.come_to_rest(self._end)
         self.no_run_has_ended_in_the_ledger_that_has_not_in_azure_ml()
         self.no_chain_has_a_rule_twice()
         self._the_ledger_shows_what_azure_ml_knows()
         self._each_occasion_started_one_run()
+        self._each_run_knows_what_led_to_it()
         self._each_model_was_deployed_once()
         self._everybody_was_told_once()
 
@@ -208,6 +209,15 @@ class Machine(RuleBasedStateMachine):
         assert by["rule:retrain"] == len(self._drifts())
         assert len(jobs) == sum(by.values()) == len(self.started) + len(trained) + len(scored) + len(self._drifts())
 
+    def _each_run_knows_what_led_to_it(self) -> None:
+        jobs, records = self.world.jobs.jobs, self.world.ledger.records
+        about = {event.id: event.data.get("run_id") or event.data.get("runId") for event in records.aml_events}
+        for row in records.rule_actions:
+            if row.action == "submit" and row.status == "FIRED":
+                cause = about[row.event_id]
+                led = chain_of(jobs[cause].request.tags) if cause else []
+                assert chain_of(jobs[str(row.run_id)].request.tags) == [*led, row.rule]
+
     def _each_model_was_deployed_once(self) -> None:
         versions = {event.data["ModelVersion"] for event in self.emitted if event.id.endswith("-prod")}
         begun = [change for change in self.world.deployments.changes if change.startswith("begin")]
@@ -232,7 +242,9 @@ class Machine(RuleBasedStateMachine):
 
     def _end(self, run_id: str) -> None:
         was_cancelled = self.world.jobs.jobs[run_id].status == JobStatus.CANCEL_REQUESTED
-        status, voice, tagged = next(self.last_words)
+        status, voice, tagged, answers = next(self.last_words)
+        if not answers:
+            self.azure_ml_fails_once("get", answered=False)
         self.world.move(run_id, JobStatus.CANCELED if was_cancelled else status)
         self._emit(self.world.events_of(run_id, tagged=tagged), times=voice)
 
@@ -261,4 +273,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
