@@ -15,8 +15,8 @@ from bridge.adapters.credential import app_credential
 from bridge.adapters.datafactory import AzureDataFactories
 from bridge.adapters.entra import EntraAuthenticator
 from bridge.adapters.eventgrid import EventGridTopics
-from bridge.adapters.pipelines_file import load_catalogue
-from bridge.adapters.rules_file import Surroundings, load_rules
+from bridge.adapters.files.pipelines_file import load_catalogue
+from bridge.adapters.files.rules_file import Surroundings, load_rules
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks

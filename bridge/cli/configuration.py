@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.adapters.pipelines_file import load_catalogue
-from bridge.adapters.rules_file import LoadedRules, Surroundings, load_rules
+from bridge.adapters.files.pipelines_file import load_catalogue
+from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
 from bridge.cli.failures import WrongUsage
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue

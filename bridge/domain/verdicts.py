@@ -20,6 +20,10 @@ from bridge.domain.rules import (
     rule_chain,
 )
 
+#: Characters of a title or a subject, and of a text, that an action takes from an event.
+TITLE_LIMIT = 1000
+TEXT_LIMIT = 20_000
+
 
 class Reason(StrEnum):
     """Why a rule did not act on an event."""
@@ -107,12 +111,17 @@ def plan(rule: Rule, event: AmlEvent, action_id: str) -> dict[str, Any]:
     if isinstance(action, NotifyAction):
         title = filled(action.title or "Rule " + rule.name.replace("$", "$$"), event)
         text = filled(action.text or "${type} ${subject}", event) if action.text or event.subject else event.event_type
-        return {"channel": action.channel, "title": shown_in_text(title), "text": shown_in_text(text)}
+        return {
+            "channel": action.channel,
+            "title": shown_in_text(title)[:TITLE_LIMIT],
+            "text": shown_in_text(text)[:TEXT_LIMIT],
+        }
     if isinstance(action, PublishAction):
+        subject = shown_in_text(filled(action.subject, event)) if action.subject else event.subject or rule.name
         return {
             "topic": action.topic,
             "event_type": action.event_type,
-            "subject": shown_in_text(filled(action.subject, event)) if action.subject else event.subject or rule.name,
+            "subject": subject[:TITLE_LIMIT],
             "data": filled(action.data, event) if action.data is not None else dict(event.data),
             "event_id": short_hash([action_id, "published"]),
         }

@@ -151,7 +151,7 @@ def _of_control(letter: DeadMessage, command: ControlCommand) -> DeadMessage:
     if isinstance(command, CheckRun | CancelRun):
         return replace(letter, run_id=command.run_id, check=command if isinstance(command, CheckRun) else None)
     run_id = command.occasion.run_id if command.occasion else None
-    return replace(letter, run_id=run_id, deploy=command if isinstance(command, Deploy) else None)
+    return replace(letter, run_id=run_id, action=command)
 
 
 def _carry_out(command: ControlCommand, bridge: Bridge, *, redelivered: bool) -> None:

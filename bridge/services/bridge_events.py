@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from bridge.domain import event_kinds, statuses, tags
@@ -29,9 +30,10 @@ ENDS: Mapping[str, str] = {
 CHUNK = 50
 
 
-def tell_end(fact: RunEvent, known: Mapping[str, str], bridge: Bridge) -> None:
+def tell_end(fact: RunEvent, known: Mapping[str, str], bridge: Bridge, *, at: datetime | None = None) -> None:
     """Tell the rules that a run ended. `known`: the tags of its job, or what else says where it came from.
 
+    `at`: the time of the event, if not that of the fact.
     Nobody is told when no rule listens and nothing is published.
     """
     if not bridge.reactions.rules.listen_for(event_kinds.RUN_ENDED) and bridge.reactions.events_topic is None:
@@ -58,7 +60,7 @@ def tell_end(fact: RunEvent, known: Mapping[str, str], bridge: Bridge) -> None:
         id=short_hash([fact.run_id, "ended", fact.status, str(fact.attempt)]),
         event_type=RUN_ENDED,
         subject=f"runs/{fact.run_id}",
-        event_time=fact.ended_at or fact.occurred_at,
+        event_time=at or fact.ended_at or fact.occurred_at,
         data={name: value for name, value in data.items() if value is not None},
         topic="",
         door=event_kinds.BRIDGE_DOOR,

@@ -47,10 +47,12 @@ def check_run(check: CheckRun, bridge: Bridge) -> None:
 
 def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
     if job.status != check.last_status:
-        fact = _fact(check, job, bridge)
+        details = _details(check, job, bridge)
+        fact = _fact(check, job, details, bridge)
         report([fact], bridge)
         if statuses.is_terminal(job.status):
-            tell_end(fact, job.tags, bridge)
+            # A time that every look gives: what repeats the end must not look like another one.
+            tell_end(fact, job.tags, bridge, at=details.ended_at or job.created_at)
     if statuses.is_terminal(job.status):
         return
     if check.if_missing_fail is not None:
@@ -88,12 +90,9 @@ def _adopt(check: CheckRun, job: Job, bridge: Bridge) -> None:
     check_chain.schedule_first(chain, bridge)
 
 
-def _fact(check: CheckRun, job: Job, bridge: Bridge) -> RunEvent:
-    """The job's status as a row. Times, error and outputs are only read when they can have appeared."""
+def _fact(check: CheckRun, job: Job, details: JobDetails, bridge: Bridge) -> RunEvent:
+    """The job's status as a row."""
     ended = statuses.is_terminal(job.status)
-    details = JobDetails()
-    if ended or job.status == JobStatus.RUNNING:
-        details = _details(check, bridge)
     now = bridge.clock.now()
     return events.job_fact(
         check.run_id,
@@ -119,8 +118,13 @@ def _occurred_at(check: CheckRun, details: JobDetails, *, ended: bool) -> dateti
     return details.started_at if began else None
 
 
-def _details(check: CheckRun, bridge: Bridge) -> JobDetails:
-    """The run's history, or a word about why there is none: an end is reported in any case."""
+def _details(check: CheckRun, job: Job, bridge: Bridge) -> JobDetails:
+    """Times, error and outputs, which are only read when they can have appeared.
+
+    Without a history a word about why there is none: an end is reported in any case.
+    """
+    if not statuses.is_terminal(job.status) and job.status != JobStatus.RUNNING:
+        return JobDetails()
     try:
         return bridge.jobs.details(check.workspace, check.run_id)
     except PermanentError as error:

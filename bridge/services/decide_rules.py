@@ -31,6 +31,8 @@ class Decisions:
     rows: tuple[RuleAction, ...] = ()
     #: Whether any rule's conditions hold: such an event is kept.
     matched: bool = False
+    #: What the event belongs to, where only its job says so.
+    correlation_id: str | None = None
 
 
 class RulesWait(RetryableError):
@@ -53,7 +55,13 @@ def decide_rules(event: AmlEvent, bridge: Bridge) -> Decisions:
     return Decisions(
         rows=tuple(row for row in rows if row.reason != Reason.REPEATED),
         matched=any(verdict.reason != Reason.WHERE for verdict in verdicts),
+        correlation_id=correlation_of(traced),
     )
+
+
+def correlation_of(event: AmlEvent) -> str:
+    """Of a length that everything takes which it goes into."""
+    return rules.correlation_id(event)[:CORRELATION_LIMIT]
 
 
 def occasion(verdict: Verdict, event: AmlEvent) -> Occasion:
@@ -64,7 +72,7 @@ def occasion(verdict: Verdict, event: AmlEvent) -> Occasion:
         event_id=event.id,
         event_type=event.event_type[:200],
         event_time=event.event_time,
-        correlation_id=rules.correlation_id(event)[:CORRELATION_LIMIT],
+        correlation_id=correlation_of(event),
         run_id=event_kinds.run_of(event),
         rule_chain=(*(rules.rule_chain(event) or ()), verdict.rule.name),
     )
@@ -84,7 +92,7 @@ def not_fired(verdict: Verdict, event: AmlEvent, bridge: Bridge) -> RuleAction:
         status=ActionStatus.NOT_FIRED,
         reason=reason,
         run_id=event_kinds.run_of(event),
-        correlation_id=rules.correlation_id(event)[:CORRELATION_LIMIT],
+        correlation_id=correlation_of(event),
         payload=payload,
         occurred_at=bridge.clock.now(),
     )

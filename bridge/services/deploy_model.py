@@ -7,10 +7,11 @@ from datetime import UTC, timedelta
 from bridge.domain.actions import Deploy
 from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
 from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.records import DeadLetter
 from bridge.domain.tags import CORRELATION_ID, RULE_CHAIN
 from bridge.ports import Bridge
 from bridge.services.bridge_events import tell_deployment
-from bridge.services.settle_action import GAVE_UP, done, failed, send, try_later
+from bridge.services.settle_action import GAVE_UP, died, done, failed, send, try_later
 
 log = logging.getLogger(__name__)
 #: Minutes after the deployment was begun; every half hour from there on.
@@ -48,10 +49,13 @@ def deploy_model(command: Deploy, bridge: Bridge) -> None:
         _fail(command, error.code, str(error), bridge)
 
 
-def follow_on(command: Deploy, bridge: Bridge) -> None:
-    """Go on with the step after one that could not be taken, so that the deployment is not forgotten."""
+def follow_on(command: Deploy, letter: DeadLetter, bridge: Bridge) -> None:
+    """Go on with the step after one that the broker gave up on; without the first there is nothing to go on with."""
     if command.begun_at is not None:
         _look_again(command, bridge)
+    else:
+        tell_deployment(command, letter.description or letter.reason, bridge)
+        died(command, letter, bridge)
 
 
 def _begin(command: Deploy, found: Deployment | None, bridge: Bridge) -> None:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 
-from bridge.domain import aml_events, event_kinds, events, rules, statuses, tags
+from bridge.domain import aml_events, event_kinds, events, statuses, tags
 from bridge.domain.aml_events import RunHint
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import RetryableError
@@ -13,7 +13,7 @@ from bridge.domain.verdicts import Reason
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
 from bridge.services.bridge_events import publish_end, publish_fired
-from bridge.services.decide_rules import CORRELATION_LIMIT, Decisions, RulesWait, decide_rules
+from bridge.services.decide_rules import Decisions, RulesWait, correlation_of, decide_rules
 from bridge.services.report import send_records
 from bridge.services.request_by_event import request_run
 
@@ -42,6 +42,10 @@ def ingest_event(event: AmlEvent, bridge: Bridge, *, try_: int = 0) -> None:
     if kind == event_kinds.RUN_ENDED:
         publish_end(event, bridge)
     decisions = _decided(event, try_, bridge)
+    if try_ > 0:  # it was kept when it came; only the rules were still to be decided
+        if decisions.rows:
+            send_records(Records(rule_actions=decisions.rows), bridge)
+        return
     _keep(event, hint, decisions, bridge)
     if hint is not None and _needs_check(hint):
         check_chain.one_shot(CheckRun(run_id=hint.run_id, workspace=hint.workspace, origin=f"e.{event.id}"), bridge)
@@ -103,7 +107,7 @@ def _keep(event: AmlEvent, hint: RunHint | None, decisions: Decisions, bridge: B
         # Of the runs of others, which may be many, no rule wanted this one.
         rows = tuple(row for row in rows if row.reason != Reason.WHERE)
     fact = _fact(event, hint) if hint is not None else None
-    kept = replace(event, correlation_id=rules.correlation_id(event)[:CORRELATION_LIMIT])
+    kept = replace(event, correlation_id=decisions.correlation_id or correlation_of(event))
     records = Records(
         run_events=(fact,) if fact is not None else (),
         aml_events=(kept,) if is_kept else (),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bridge.domain import identity, tags
-from bridge.domain.actions import Deploy
+from bridge.domain.actions import ActionCommand, Deploy
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.records import Records, dead_letter
 from bridge.ports import Bridge
@@ -11,6 +11,7 @@ from bridge.services import check_chain
 from bridge.services.accept_runs import RunRequest, idempotency_key
 from bridge.services.deploy_model import follow_on
 from bridge.services.report import send_records
+from bridge.services.settle_action import died
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,8 @@ class DeadMessage:
     run_id: str | None = None
     #: A check that could not be carried out: its chain goes on with the next step.
     check: CheckRun | None = None
-    #: A step of a deployment that could not be taken: the next one is.
-    deploy: Deploy | None = None
+    #: What a rule had asked for: a deployment goes on with its next step, anything else has failed.
+    action: ActionCommand | None = None
 
 
 def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
@@ -53,8 +54,10 @@ def keep_dead_letter(dead: DeadMessage, bridge: Bridge) -> None:
     send_records(Records(dead_letters=(letter,)), bridge)
     if dead.check is not None:
         check_chain.schedule_next(dead.check, bridge)
-    if dead.deploy is not None:
-        follow_on(dead.deploy, bridge)
+    if isinstance(dead.action, Deploy):
+        follow_on(dead.action, letter, bridge)
+    elif dead.action is not None:
+        died(dead.action, letter, bridge)
     if check is not None:
         why = f"the submit could not be handled and waits in DEAD_LETTERS as {letter.dead_letter_id}"
         check_chain.one_shot(replace(check, origin=f"d.{letter.dead_letter_id}", if_missing_fail=why), bridge)

@@ -6,12 +6,13 @@ from typing import Any
 
 from bridge.domain.actions import ActionCommand
 from bridge.domain.errors import RetryableError
-from bridge.domain.records import ActionStatus, Records, RuleAction, dead_letter
+from bridge.domain.records import ActionStatus, DeadLetter, Records, RuleAction, dead_letter
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.action_rows import action_row
 from bridge.services.report import send_records
 
 GAVE_UP = "GAVE_UP"
+DEAD_LETTERED = "DEAD_LETTERED"
 
 
 def done(command: ActionCommand, outcome: Mapping[str, Any], bridge: Bridge) -> None:
@@ -49,6 +50,22 @@ def failed(command: ActionCommand, code: str, message: str, bridge: Bridge) -> N
             ),
         )
     send_records(Records(rule_actions=rows, dead_letters=(letter,)), bridge)
+
+
+def died(command: ActionCommand, letter: DeadLetter, bridge: Bridge) -> None:
+    """The broker gave up on the action, and its letter is kept."""
+    if command.occasion is not None:
+        payload = {"why": [letter.description or letter.reason], "dead_letter_id": letter.dead_letter_id}
+        row = action_row(
+            command.op,
+            command.occasion,
+            ActionStatus.FAILED,
+            bridge,
+            reason=DEAD_LETTERED,
+            payload=payload,
+            attempt=command.attempt,
+        )
+        send_records(Records(rule_actions=(row,)), bridge)
 
 
 def try_later(command: ActionCommand, error: RetryableError, bridge: Bridge) -> None:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bridge.adapters.files.pipelines_file import load_catalogue
+from bridge.adapters.files.rules_file import LoadedRules, Surroundings, parse_rules
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues, MemoryTopics
 from bridge.adapters.memory_reactions import MemoryDeployments
-from bridge.adapters.pipelines_file import load_catalogue
-from bridge.adapters.rules_file import LoadedRules, Surroundings, parse_rules
 from bridge.domain.actions import Deploy
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.inbound import InboundEvent

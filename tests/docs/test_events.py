@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from standardwebhooks import WebhookVerificationError
 
+from bridge.adapters.files.pipelines_file import load_catalogue
+from bridge.adapters.files.rules_actions import ACTIONS
+from bridge.adapters.files.rules_conditions import ConditionEntry
+from bridge.adapters.files.rules_model import RuleEntry
 from bridge.adapters.memory import MemoryTopics
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.adapters.memory_reactions import MemoryDeployments, MemoryNotifier
-from bridge.adapters.pipelines_file import load_catalogue
-from bridge.adapters.rules_actions import ACTIONS
-from bridge.adapters.rules_conditions import ConditionEntry
-from bridge.adapters.rules_model import RuleEntry
 from bridge.adapters.snowflake import STATEMENTS
 from bridge.adapters.webhooks import Webhooks
 from bridge.cli import rule_commands

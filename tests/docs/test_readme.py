@@ -16,7 +16,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from bridge.adapters.pipelines_file import parse_catalogue
+from bridge.adapters.files.pipelines_file import parse_catalogue
 from bridge.domain.inputs import ValueCode
 from bridge.local import demo
 from bridge.local.control_server import control_server

@@ -38,7 +38,15 @@ def service(running: AmlService, sink: Receiver) -> AmlService:
 
 
 @pytest.fixture
-def client(service: AmlService) -> Any:
+def client(service: AmlService, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """With the SDK's own pollers: the app's adapter, if a test of this process has used it, has taken them out."""
+    from azure.ai.ml._restclient.arm_ml_service.operations import _operations
+    from azure.ai.ml._utils._azureml_polling import AzureMLPolling
+    from azure.ai.ml.operations import _online_deployment_operations
+    from azure.mgmt.core.polling.arm_polling import ARMPolling
+
+    monkeypatch.setattr(_online_deployment_operations, "AzureMLPolling", AzureMLPolling)
+    monkeypatch.setattr(_operations, "ARMPolling", ARMPolling)
     return service.client()
 
 

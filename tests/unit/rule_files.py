@@ -2,8 +2,8 @@
 
 import pytest
 
-from bridge.adapters.pipelines_file import parse_catalogue
-from bridge.adapters.rules_file import LoadedRules, Surroundings, parse_rules
+from bridge.adapters.files.pipelines_file import parse_catalogue
+from bridge.adapters.files.rules_file import LoadedRules, Surroundings, parse_rules
 from bridge.domain.errors import ConfigurationError
 
 PIPELINES = """\

@@ -332,6 +332,15 @@ def test_what_is_dead_lettered_goes_on_by_itself_only_where_something_is_under_w
     assert not controls(queues)
 
 
+def test_an_action_that_the_broker_gave_up_has_failed(bridge: Bridge, queues: MemoryQueues) -> None:
+    properties = {"DeadLetterReason": "MaxDeliveryCountExceeded"}
+    handlers.dead(message(bodies.write(NOTIFY), application_properties=properties), Queue.RUN_CONTROL, bridge)
+
+    (letter,), (row,) = put_aside(queues), decisions(queues)
+    assert (row.status, row.reason, row.action_id) == ("FAILED", "DEAD_LETTERED", WHY.action_id)
+    assert row.payload == {"why": ["MaxDeliveryCountExceeded"], "dead_letter_id": letter.dead_letter_id}
+
+
 def test_every_command_has_a_message_id_that_the_broker_takes(bridge: Bridge) -> None:
     long = replace(WHY, rule="r" * 200)
     for command in (NOTIFY, FACTORY, publishing(bridge)):

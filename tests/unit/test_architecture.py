@@ -63,10 +63,10 @@ def sdk_imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(path for path in ADAPTERS.glob("*.py") if path.name != "__init__.py"), ids=lambda path: path.stem
+    "path", sorted(path for path in ADAPTERS.rglob("*.py") if path.name != "__init__.py"), ids=lambda path: path.stem
 )
 def test_an_adapter_uses_only_its_own_sdk(path: Path) -> None:
-    allowed = FILES_ALLOWED if path.stem.startswith(("pipelines_", "rules_", "yaml_")) else ALLOWED[path.stem]
+    allowed = FILES_ALLOWED if path.parent.name == "files" else ALLOWED[path.stem]
 
     foreign = {name for name in sdk_imports(path) if not any(name == a or name.startswith(a + ".") for a in allowed)}
 

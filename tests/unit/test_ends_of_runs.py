@@ -101,6 +101,20 @@ def test_two_checks_that_see_the_same_end_tell_the_same_event(
     assert first == second
 
 
+def test_an_end_whose_time_nobody_knows_is_told_with_one_that_every_look_gives(
+    listening: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
+) -> None:
+    check = running(listening, queues)
+    jobs.jobs[check.run_id].status = JobStatus.COMPLETED
+
+    check_run(check, listening)
+    clock.advance(timedelta(hours=1))
+    check_run(CheckRun(run_id=check.run_id, workspace="ws1", origin="e.1"), listening)
+
+    first, second = ended(queues)
+    assert (first.id, first.event_time) == (second.id, jobs.jobs[check.run_id].created_at)
+
+
 @pytest.mark.parametrize(
     ("kind", "topic", "told"),
     [("ModelRegistered", None, 0), ("Bridge.RunEnded", None, 1), ("ModelRegistered", TOPIC, 1)],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.adapters.pipelines_file import load_catalogue, parse_catalogue
+from bridge.adapters.files.pipelines_file import load_catalogue, parse_catalogue
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Pipeline

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.pipelines_patterns import pattern_problem
+from bridge.adapters.files.pipelines_patterns import pattern_problem
 
 
 @pytest.mark.parametrize(

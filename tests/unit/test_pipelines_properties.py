@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge.adapters.pipelines_file import parse_catalogue
-from bridge.adapters.pipelines_inputs import InputEntry, read_input
+from bridge.adapters.files.pipelines_file import parse_catalogue
+from bridge.adapters.files.pipelines_inputs import InputEntry, read_input
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inputs import InputSpec, InputType, aml_literal
 from bridge.domain.pipelines import Catalogue, Pipeline

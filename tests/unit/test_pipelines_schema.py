@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from bridge.adapters.pipelines_schema import SCHEMA_FILE, schema_text
-from bridge.adapters.yaml_document import read_document
+from bridge.adapters.files.pipelines_schema import SCHEMA_FILE, schema_text
+from bridge.adapters.files.yaml_document import read_document
 
 
 def errors(data: Any) -> list[str]:
@@ -21,7 +21,7 @@ def example() -> Any:
 
 
 def test_the_published_schema_is_made_from_the_models() -> None:
-    command = 'python -c "from bridge.adapters.pipelines_schema import publish_schema; publish_schema()"'
+    command = 'python -c "from bridge.adapters.files.pipelines_schema import publish_schema; publish_schema()"'
 
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), f"publish it anew: {command}"
 

@@ -304,3 +304,20 @@ def test_what_is_published_happened_when_its_cause_did(bridge: Bridge, queues: M
     (command,) = controls(queues)
     assert isinstance(command, Publish)
     assert command.events[0].occurred_at == then
+
+
+def test_what_a_text_takes_from_an_event_is_cut_where_a_message_could_not_hold_it(
+    bridge: Bridge, queues: MemoryQueues
+) -> None:
+    long = drift(bridge, words="x" * 30_000)
+    told_all = NotifyAction(channel="ops", title="${data.words}", text="${data.words}")
+    published = PublishAction(event_type="T", subject="${data.words}", data={})
+
+    decide_rules(long, with_rules(bridge, rule("a", "DatasetDriftDetected", told_all)))
+    decide_rules(long, with_rules(bridge, rule("b", "DatasetDriftDetected", published)))
+
+    notification, publish = controls(queues)
+    assert isinstance(notification, Notify)
+    assert isinstance(publish, Publish)
+    assert (len(notification.title), len(notification.text)) == (1_000, 20_000)
+    assert len(publish.events[0].subject) == 1_000

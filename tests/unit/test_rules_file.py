@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.adapters.pipelines_file import load_catalogue
-from bridge.adapters.rules_file import Surroundings, load_rules, parse_rules
+from bridge.adapters.files.pipelines_file import load_catalogue
+from bridge.adapters.files.rules_file import Surroundings, load_rules, parse_rules
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.rules import (
     Condition,

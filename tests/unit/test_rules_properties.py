@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.adapters.pipelines_file import parse_catalogue
-from bridge.adapters.rules_file import Surroundings, parse_rules
+from bridge.adapters.files.pipelines_file import parse_catalogue
+from bridge.adapters.files.rules_file import Surroundings, parse_rules
 from bridge.domain import event_kinds
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.records import AmlEvent

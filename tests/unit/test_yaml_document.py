@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.adapters.yaml_document import UnreadableError, read_document
+from bridge.adapters.files.yaml_document import UnreadableError, read_document
 
 
 def problems(text: str) -> list[str]:

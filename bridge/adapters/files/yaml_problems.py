@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.adapters.yaml_document import Document, Path, Problem
-from bridge.adapters.yaml_fields import FINDINGS, WORDS
+from bridge.adapters.files.yaml_document import Document, Path, Problem
+from bridge.adapters.files.yaml_fields import FINDINGS, WORDS
 from bridge.domain.inputs import closest, shown
 
 _Details = Mapping[str, Any]

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bridge.adapters.pipelines_model import FileEntry
-from bridge.adapters.pipelines_problems import problems
-from bridge.adapters.yaml_file import all_shown, content_of, read_entry
+from bridge.adapters.files.pipelines_model import FileEntry
+from bridge.adapters.files.pipelines_problems import problems
+from bridge.adapters.files.yaml_file import all_shown, content_of, read_entry
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 

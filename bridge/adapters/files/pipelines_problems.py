@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.adapters import yaml_problems
-from bridge.adapters.pipelines_inputs import InputEntry
-from bridge.adapters.pipelines_model import AllowEntry, FileEntry, PipelineEntry, TargetEntry
-from bridge.adapters.yaml_document import Document, Path, Problem
-from bridge.adapters.yaml_fields import FINDINGS, Finding
-from bridge.adapters.yaml_problems import Form, place_of
+from bridge.adapters.files import yaml_problems
+from bridge.adapters.files.pipelines_inputs import InputEntry
+from bridge.adapters.files.pipelines_model import AllowEntry, FileEntry, PipelineEntry, TargetEntry
+from bridge.adapters.files.yaml_document import Document, Path, Problem
+from bridge.adapters.files.yaml_fields import FINDINGS, Finding
+from bridge.adapters.files.yaml_problems import Form, place_of
 from bridge.domain.inputs import InputType, closest, shown
 
 

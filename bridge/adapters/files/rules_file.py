@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.adapters.rules_checks import PlainRule, Surroundings, plain_rules, rule_findings
-from bridge.adapters.rules_model import FileEntry
-from bridge.adapters.rules_problems import problems
-from bridge.adapters.rules_warnings import rule_warnings
-from bridge.adapters.yaml_document import Document, Problem
-from bridge.adapters.yaml_fields import Finding
-from bridge.adapters.yaml_file import all_shown, content_of, read_entry
+from bridge.adapters.files.rules_checks import PlainRule, Surroundings, plain_rules, rule_findings
+from bridge.adapters.files.rules_model import FileEntry
+from bridge.adapters.files.rules_problems import problems
+from bridge.adapters.files.rules_warnings import rule_warnings
+from bridge.adapters.files.yaml_document import Document, Problem
+from bridge.adapters.files.yaml_fields import Finding
+from bridge.adapters.files.yaml_file import all_shown, content_of, read_entry
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.rules import Rules
 

@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from bridge.adapters.rules_actions import DoEntry
-from bridge.adapters.rules_conditions import ConditionEntry
-from bridge.adapters.yaml_fields import CoolDown, Entry, EntryName, Version, one_line
+from bridge.adapters.files.rules_actions import DoEntry
+from bridge.adapters.files.rules_conditions import ConditionEntry
+from bridge.adapters.files.yaml_fields import CoolDown, Entry, EntryName, Version, one_line
 from bridge.domain import aml_events, event_kinds
 from bridge.domain.event_fields import path_problem
 from bridge.domain.inputs import closest, shown

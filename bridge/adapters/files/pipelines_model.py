@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
-from bridge.adapters.pipelines_inputs import InputEntry, read_input
-from bridge.adapters.yaml_fields import (
+from bridge.adapters.files.pipelines_inputs import InputEntry, read_input
+from bridge.adapters.files.yaml_fields import (
     PINNED,
     AzureName,
     Entry,

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from bridge.adapters.pipelines_patterns import MAX_PATTERN_LENGTH, pattern_problem
-from bridge.adapters.yaml_fields import Entry, Finding, Scalar, findings_error
+from bridge.adapters.files.pipelines_patterns import MAX_PATTERN_LENGTH, pattern_problem
+from bridge.adapters.files.yaml_fields import Entry, Finding, Scalar, findings_error
 from bridge.domain.inputs import MAX_LENGTH, InputError, InputSpec, InputType, Value, shown
 
 _NUMBERS = frozenset({InputType.INTEGER, InputType.NUMBER})

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.adapters.yaml_document import Document, Problem, UnreadableError, read_document
+from bridge.adapters.files.yaml_document import Document, Problem, UnreadableError, read_document
 from bridge.domain.errors import ConfigurationError
 
 MAX_FILE_BYTES = 1_000_000

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ValidationError
 
-from bridge.adapters import yaml_problems
-from bridge.adapters.rules_actions import ACTIONS, WORDS, DoEntry
-from bridge.adapters.rules_conditions import ConditionEntry
-from bridge.adapters.rules_model import FileEntry, RuleEntry
-from bridge.adapters.yaml_document import Document, Path, Problem
-from bridge.adapters.yaml_problems import Form, keys
+from bridge.adapters.files import yaml_problems
+from bridge.adapters.files.rules_actions import ACTIONS, WORDS, DoEntry
+from bridge.adapters.files.rules_conditions import ConditionEntry
+from bridge.adapters.files.rules_model import FileEntry, RuleEntry
+from bridge.adapters.files.yaml_document import Document, Path, Problem
+from bridge.adapters.files.yaml_problems import Form, keys
 
 
 def problems(error: ValidationError, document: Document) -> Iterator[Problem]:

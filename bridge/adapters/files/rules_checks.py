@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.adapters.rules_actions import ACTIONS
-from bridge.adapters.rules_inputs import input_findings
-from bridge.adapters.rules_model import kind_problem
-from bridge.adapters.yaml_fields import Finding
+from bridge.adapters.files.rules_actions import ACTIONS
+from bridge.adapters.files.rules_inputs import input_findings
+from bridge.adapters.files.rules_model import kind_problem
+from bridge.adapters.files.yaml_fields import Finding
 from bridge.domain import aml_events, event_kinds
 from bridge.domain.inputs import closest, shown
 from bridge.domain.pipelines import Catalogue

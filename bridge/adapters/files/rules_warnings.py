@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.adapters.rules_checks import PlainRule, mapping
-from bridge.adapters.rules_model import doubtful_kind
-from bridge.adapters.yaml_fields import Finding
+from bridge.adapters.files.rules_checks import PlainRule, mapping
+from bridge.adapters.files.rules_model import doubtful_kind
+from bridge.adapters.files.yaml_fields import Finding
 from bridge.domain import aml_events
 from bridge.domain.inputs import shown
 

@@ -1,11 +1,11 @@
-"""The JSON Schema of rules.yaml, which editors use while one types."""
+"""The JSON Schema of pipelines.yaml, which editors use while one types."""
 
 from pathlib import Path
 
-from bridge.adapters.rules_model import FileEntry
-from bridge.adapters.yaml_schema import editor_schema
+from bridge.adapters.files.pipelines_model import FileEntry
+from bridge.adapters.files.yaml_schema import editor_schema
 
-SCHEMA_FILE = Path(__file__).parents[1] / "payloads" / "schemas" / "rules.schema.json"
+SCHEMA_FILE = Path(__file__).parents[2] / "payloads" / "schemas" / "pipelines.schema.json"
 
 
 def schema_text() -> str:

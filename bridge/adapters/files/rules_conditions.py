@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchem
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from bridge.adapters.yaml_fields import Entry, Finding, Scalar, findings_error
+from bridge.adapters.files.yaml_fields import Entry, Finding, Scalar, findings_error
 from bridge.domain.inputs import shown
 from bridge.domain.rules import Condition
 

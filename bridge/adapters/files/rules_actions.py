@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
-from bridge.adapters.yaml_fields import (
+from bridge.adapters.files.yaml_fields import (
     PINNED,
     Entry,
     Finding,

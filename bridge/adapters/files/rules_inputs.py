@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.adapters.yaml_fields import Finding
+from bridge.adapters.files.yaml_fields import Finding
 from bridge.domain.event_fields import is_reference, references, text_problem
 from bridge.domain.inputs import InputError, InputSpec, InputType, closest, shown
 from bridge.domain.pipelines import Pipeline
