@@ -1,5 +1,6 @@
 """Judges one event by one rule: what the rule would do, or why not. Needs nothing but the event and the file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +24,8 @@ from bridge.domain.rules import (
 #: Characters of a title or a subject, and of a text, that an action takes from an event.
 TITLE_LIMIT = 1000
 TEXT_LIMIT = 20_000
+#: Names and versions of models, which become part of a path.
+_ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.ASCII)
 
 
 class Reason(StrEnum):
@@ -97,7 +100,7 @@ def plan(rule: Rule, event: AmlEvent, action_id: str) -> dict[str, Any]:
     if isinstance(action, DeployAction):
         model = shown_in_text(filled(action.model or "${data.ModelName}:${data.ModelVersion}", event))
         name, _, version = model.rpartition(":")
-        if not (name and version):
+        if not (_ASSET.fullmatch(name) and _ASSET.fullmatch(version)):
             raise MissingField(f"model as NAME:VERSION, only {shown(model)}")
         return {
             "endpoint": action.endpoint,

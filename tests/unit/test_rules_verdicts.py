@@ -119,7 +119,7 @@ def test_a_deployment_is_of_the_model_of_the_event_or_of_the_rule(
     assert (verdict.planned["endpoint"], verdict.planned["traffic"]) == ("online", 10)
 
 
-@pytest.mark.parametrize("out", ["churn", "churn:", ":5", 5])
+@pytest.mark.parametrize("out", ["churn", "churn:", ":5", 5, "a/../b:5", "a:b c", "a:5/versions/6", "ü:5"])
 def test_what_names_no_version_of_a_model_is_not_deployed(out: Any) -> None:
     verdict = judged(DeployAction(endpoint="online", model="${data.out}"), {"out": out})
 
