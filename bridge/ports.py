@@ -231,8 +231,8 @@ class Notifier(Protocol):
 class DataFactories(Protocol):
     """Pipelines of Data Factory."""
 
-    def start(self, command: RunDataFactory, *, look_first: bool) -> str:
-        """Start the pipeline; its run id there. `look_first`: an earlier call may have started it already.
+    def start(self, command: RunDataFactory) -> str:
+        """Start the pipeline; its run id there. With a `key_parameter` the run that the occasion has already, if any.
 
         Raises: RetryableError; AccessDenied; PermanentError.
         """

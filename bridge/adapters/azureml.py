@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from bridge.adapters.arm import translated
 from bridge.adapters.azureml_clients import AmlClients
@@ -42,7 +43,7 @@ class AmlJobs:
         )
 
     def get(self, workspace: str, name: str) -> Job | None:
-        resource = self._arm.get(self._clients.url(workspace) + f"/jobs/{name}", JOBS_API)
+        resource = self._arm.get(self._clients.url(workspace) + f"/jobs/{quote(name, safe='')}", JOBS_API)
         return _job(resource) if resource is not None else None
 
     def details(self, workspace: str, name: str) -> JobDetails:

@@ -10,10 +10,10 @@ from bridge.domain.actions import RunDataFactory
 from bridge.domain.errors import PermanentError
 
 API = {"api-version": "2018-06-01"}
-#: Clocks differ, and a custom event says its time itself.
+#: Clocks differ.
 MARGIN = timedelta(hours=1)
-#: How far back an earlier start may lie when the event did not say its time: a message lives for 14 days.
-LONGEST = timedelta(days=15)
+#: How far back an earlier start on the same occasion may lie: the longest cool-down is 30 days.
+LONGEST = timedelta(days=31)
 #: Pages of 100 runs.
 PAGES = 50
 
@@ -22,7 +22,7 @@ class AzureDataFactories:
     """DataFactories over Azure.
 
     A start has no id that its sender may choose. A pipeline with a `key_parameter` is started once on each occasion,
-    because its runs are looked through before a repeated start; any other is started at least once.
+    because its runs are looked through before; any other is started at least once.
     """
 
     def __init__(self, arm: ArmClient, *, subscription_id: str, resource_group: str) -> None:
@@ -30,8 +30,8 @@ class AzureDataFactories:
         self._subscription_id = subscription_id
         self._resource_group = resource_group
 
-    def start(self, command: RunDataFactory, *, look_first: bool) -> str:
-        found = self._started(command, command.key_parameter) if look_first and command.key_parameter else None
+    def start(self, command: RunDataFactory) -> str:
+        found = self._started(command, command.key_parameter) if command.key_parameter else None
         if found is not None:
             return found
         key = {command.key_parameter: command.occasion.action_id} if command.key_parameter else {}
@@ -45,13 +45,12 @@ class AzureDataFactories:
         return None
 
     def _runs(self, command: RunDataFactory) -> Iterator[Mapping[str, Any]]:
-        """Runs of the pipeline since the event."""
+        """Runs of the pipeline, the newest first."""
         now = datetime.now(UTC)
-        event_time = command.occasion.event_time
-        since = min(event_time, now) - MARGIN if event_time else now - LONGEST
         query: dict[str, Any] = {
-            "lastUpdatedAfter": since.isoformat(),
+            "lastUpdatedAfter": (now - LONGEST).isoformat(),
             "lastUpdatedBefore": (now + MARGIN).isoformat(),
+            "orderBy": [{"orderBy": "RunStart", "order": "DESC"}],
             "filters": [{"operand": "PipelineName", "operator": "Equals", "values": [command.pipeline]}],
         }
         for _ in range(PAGES):

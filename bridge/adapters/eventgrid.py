@@ -110,7 +110,7 @@ def _translated(what: str) -> Iterator[None]:
         if isinstance(error, ClientAuthenticationError) and status is None:
             raise RetryableError(f"{what} could not be asked: the app's identity got no token") from error
         if status in {401, 403}:
-            fix = "its identity needs EventGrid Data Sender, or EVENT_GRID_TOPIC_KEY the topic's key"
+            fix = "its identity needs EventGrid Data Sender, or the settings the topic's key"
             raise AccessDenied(f"{what} refused the app: {fix}", code="ACCESS_DENIED") from error
         if status == 429:
             raise Throttled(f"{what} is busy") from error

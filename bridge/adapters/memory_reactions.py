@@ -149,13 +149,13 @@ class MemoryDataFactories:
         self.lost_answers: list[Exception] = []
         self._lock = threading.Lock()
 
-    def start(self, command: RunDataFactory, *, look_first: bool) -> str:
+    def start(self, command: RunDataFactory) -> str:
         with self._lock:
             if self.failures:
                 raise self.failures.pop(0)
             if (command.factory, command.pipeline) not in self.pipelines:
                 raise PermanentError(f"{command.factory} has no pipeline {command.pipeline}", code="NOT_FOUND")
-            started = self._started(command) if look_first else None
+            started = self._started(command)
             if started is None:
                 key = {command.key_parameter: command.occasion.action_id} if command.key_parameter else {}
                 started = MemoryPipelineRun(

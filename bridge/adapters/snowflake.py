@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -22,6 +23,11 @@ STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
 LOGIN_SECONDS = 20
 REQUEST_SECONDS = 60
 QUERY_SECONDS = 90
+#: How long a statement waits for those before it.
+TURN_SECONDS = 60
+#: What is only asked to spare work waits for less, and not at all for a while after it got no answer.
+HINT_SECONDS = 10
+HINT_PAUSE_SECONDS = 30
 #: Characters of one JSON bind; Snowflake parses up to 16 MB.
 BIND_LIMIT = 4_000_000
 #: Ids that are bound one by one in one statement.
@@ -43,6 +49,8 @@ class SnowflakeLedger:
         self._arguments = arguments
         self._lock = threading.Lock()
         self._connection: Any = None
+        #: By the process's own clock.
+        self._hints_pause_until = 0.0
 
     def write(self, records: Records) -> None:
         for field in fields(records):
@@ -89,7 +97,14 @@ class SnowflakeLedger:
         return frozenset(str(found["run_id"]) for found in self._by_ids("ended_runs", run_ids))
 
     def fired(self, action_ids: Sequence[str]) -> Mapping[str, str]:
-        return {str(found["action_id"]): str(found["event_id"]) for found in self._by_ids("fired", action_ids)}
+        if time.monotonic() < self._hints_pause_until:
+            raise ServiceUnavailable("Snowflake did not answer a moment ago")
+        try:
+            rows = self._by_ids("fired", action_ids, wait=HINT_SECONDS)
+        except RetryableError:
+            self._hints_pause_until = time.monotonic() + HINT_PAUSE_SECONDS
+            raise
+        return {str(found["action_id"]): str(found["event_id"]) for found in rows}
 
     def aml_events(self, *, since: datetime, limit: int) -> Sequence[AmlEvent]:
         return [_event(found) for found in self._execute("aml_events_since", [timestamp(since), limit])]
@@ -101,17 +116,27 @@ class SnowflakeLedger:
     def _runs(self, name: str, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         return {str(found["run_id"]): found for found in self._by_ids(name, run_ids)}
 
-    def _by_ids(self, name: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    def _by_ids(self, name: str, ids: Sequence[str], wait: float = TURN_SECONDS) -> list[dict[str, Any]]:
         """What is known of these ids, each once and a bind of its own; none at all need no statement."""
         wanted = list(dict.fromkeys(ids))
         found: list[dict[str, Any]] = []
         for start in range(0, len(wanted), IDS_LIMIT):
-            found += self._execute(name, wanted[start : start + IDS_LIMIT])
+            found += self._execute(name, wanted[start : start + IDS_LIMIT], wait)
         return found
 
-    def _execute(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
+    @contextmanager
+    def _turn(self, name: str, seconds: float) -> Iterator[None]:
+        """One statement at a time; who would wait for long behind one that hangs is told that there is no answer."""
+        if not self._lock.acquire(timeout=seconds):
+            raise ServiceUnavailable(f"Snowflake does not answer: {name} waited behind other statements")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _execute(self, name: str, binds: Sequence[Any], wait: float = TURN_SECONDS) -> list[dict[str, Any]]:
         """Run one statement, once more on a new connection when the old one turns out to be lost."""
-        with self._lock, _translated(name):
+        with self._turn(name, wait), _translated(name):
             try:
                 return self._once(name, binds)
             except Exception as error:

@@ -126,7 +126,7 @@ def _occasion_lines(evaluation: Evaluation, event: AmlEvent) -> Iterator[str]:
 
 
 def _what_is_once(event: AmlEvent) -> str:
-    occasion = event_kinds.occasion(event)
+    occasion = event_kinds.occasion(event)[-1]
     return f"event {event.id}" if occasion == event.id else f"run {occasion}"
 
 

@@ -36,6 +36,8 @@ class _Command:
     occasion: Occasion
     #: Raised by a replay.
     attempt: int = 1
+    #: Which replay asked for it: two of one letter must not look like one message.
+    replay: str = ""
     #: Raised by each scheduled copy.
     try_: int = 0
 
@@ -43,13 +45,13 @@ class _Command:
     def message_id(self) -> str:
         """`notify.{rule}.{action id}:{attempt}:{try}`, within the broker's 128 characters."""
         name = f"{self.op}.{self.occasion.rule}.{self.occasion.action_id}"
-        return identity.action_message_id(name, self.attempt, self.try_)
+        return identity.action_message_id(name + self.replay, self.attempt, self.try_)
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)
 
-    def replayed(self) -> Self:
-        return replace(self, attempt=self.attempt + 1, try_=0)
+    def replayed(self, replay: str) -> Self:
+        return replace(self, attempt=self.attempt + 1, try_=0, replay=replay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +100,8 @@ class Deploy(_Command):
     environment: str | None = None
     #: Percent that the new deployment gets in the end; the others keep their share of the rest.
     traffic: int = 100
+    #: When the event happened that asks for it, and not later than it was read.
+    asked_at: datetime | None = None
     #: The last step that was taken: 0 before the deployment was begun.
     step: int = 0
     begun_at: datetime | None = None
@@ -108,10 +112,10 @@ class Deploy(_Command):
     def message_id(self) -> str:
         """Each step has its own, so that a repeated step is not taken for the next one."""
         name = f"{self.op}.{self.occasion.rule}.{self.occasion.action_id}.{self.step}"
-        return identity.action_message_id(name, self.attempt, self.try_)
+        return identity.action_message_id(name + self.replay, self.attempt, self.try_)
 
-    def replayed(self) -> Self:
-        return replace(self, attempt=self.attempt + 1, try_=0, step=0, begun_at=None, moved=False)
+    def replayed(self, replay: str) -> Self:
+        return replace(self, attempt=self.attempt + 1, try_=0, replay=replay, step=0, begun_at=None, moved=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +128,7 @@ class Publish:
     #: None for the bridge's own events.
     occasion: Occasion | None = None
     attempt: int = 1
+    replay: str = ""
     try_: int = 0
 
     op: ClassVar[str] = "publish"
@@ -132,13 +137,13 @@ class Publish:
     def message_id(self) -> str:
         events = short_hash([event.event_id for event in self.events])
         name = f"{self.op}.{self.occasion.rule}.{self.occasion.action_id}" if self.occasion else f"{self.op}.{events}"
-        return identity.action_message_id(name, self.attempt, self.try_)
+        return identity.action_message_id(name + self.replay, self.attempt, self.try_)
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)
 
-    def replayed(self) -> Self:
-        return replace(self, attempt=self.attempt + 1, try_=0)
+    def replayed(self, replay: str) -> Self:
+        return replace(self, attempt=self.attempt + 1, try_=0, replay=replay)
 
 
 ActionCommand = Notify | Publish | Deploy | RunDataFactory

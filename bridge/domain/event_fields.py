@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
+from bridge.domain.aml_events import workspace_of
 from bridge.domain.inputs import shown
 from bridge.domain.records import AmlEvent
 
@@ -84,18 +85,19 @@ def is_reference(text: str) -> bool:
     return len(paths) == 1 and text == f"${{{paths[0]}}}"
 
 
-def filled(value: Any, event: AmlEvent) -> Any:
+def filled(value: Any, event: AmlEvent, absent: str | None = None) -> Any:
     """The value with every `${path}` in its texts replaced; a text that is one reference becomes what stands there.
 
-    Raises: MissingField.
+    `absent`: what stands for a field that is not there.
+    Raises: MissingField, unless something stands for it.
     """
     if isinstance(value, Mapping):
-        return {name: filled(item, event) for name, item in value.items()}
+        return {name: filled(item, event, absent) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [filled(item, event) for item in value]
+        return [filled(item, event, absent) for item in value]
     if not isinstance(value, str) or "$" not in value:
         return value
-    found = {path: _required(event, path) for path in references(value)}
+    found = {path: _required(event, path, absent) for path in references(value)}
     if is_reference(value):
         return next(iter(found.values()))
     return _Template(value).substitute({path: shown_in_text(item) for path, item in found.items()})
@@ -106,15 +108,15 @@ def shown_in_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool | Mapping | Sequence):
-        return json.dumps(value, default=str, ensure_ascii=False)
+        return json.dumps(value, default=float, ensure_ascii=False)
     return str(value)
 
 
-def _required(event: AmlEvent, path: str) -> Any:
+def _required(event: AmlEvent, path: str, absent: str | None) -> Any:
     value = field(event, path)
-    if value is ABSENT:
+    if value is ABSENT and absent is None:
         raise MissingField(path)
-    return value
+    return absent if value is ABSENT else value
 
 
 def _whole(event: AmlEvent, root: str) -> Any:
@@ -126,7 +128,7 @@ def _whole(event: AmlEvent, root: str) -> Any:
         "time": time.isoformat() if time else None,
         "date": time.date().isoformat() if time else None,
         "door": event.door,
-        "workspace": event.topic.rstrip("/").rpartition("/")[2] or None,
+        "workspace": workspace_of(event.topic) or None,
         "data": event.data,
         "tags": event_tags(event),
     }

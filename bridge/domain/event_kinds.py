@@ -56,10 +56,13 @@ def key_paths(event: AmlEvent) -> tuple[str, ...]:
     return _KEYS.get(event.event_type.lower(), ("subject",))
 
 
-def occasion(event: AmlEvent) -> str:
-    """Without a cool-down: a run is an occasion once, however many events it sends; else every event is one."""
+def occasion(event: AmlEvent) -> tuple[str, ...]:
+    """Without a cool-down: a run is an occasion once, however many events it sends; else every event is one.
+
+    Ids of events are unique for their source only.
+    """
     run_id = field(event, "data.runId") if event.event_type.lower() in _RUN_KINDS else ABSENT
-    return event.id if run_id is ABSENT else str(run_id)
+    return (event.door, event.topic.lower(), event.id) if run_id is ABSENT else (str(run_id),)
 
 
 def is_step(event: AmlEvent) -> bool:

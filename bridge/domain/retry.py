@@ -4,6 +4,9 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+#: A service that asks for a longer pause is asked again all the same: tries are counted, and would take months.
+LONGEST_WISH = timedelta(hours=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
@@ -21,7 +24,7 @@ class RetryPolicy:
         """
         full: timedelta = min(self.first * 2 ** min(try_, 30), self.ceiling)
         jittered = full * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
-        return max(jittered, retry_after or timedelta())
+        return max(jittered, min(retry_after or timedelta(), LONGEST_WISH))
 
     def gives_up(self, try_: int) -> bool:
         """Whether failed try number `try_` (from 0) was the last one."""

@@ -172,7 +172,7 @@ class Rule:
         An event without a time falls into no part: it is an occasion of its own.
         """
         if self.cool_down is None or event.event_time is None:
-            return (self.name, event_kinds.occasion(event))
+            return (self.name, *event_kinds.occasion(event))
         values = tuple(_key_text(event, path) for path in self.key or event_kinds.key_paths(event))
         part = int(event.event_time.timestamp() // self.cool_down.total_seconds())
         return (self.name, *values, str(part))
@@ -202,29 +202,31 @@ class Rules:
 
 def correlation_id(event: AmlEvent) -> str:
     """What the event belongs to: the id that the run, the model or the bridge's own event carries; else its own id."""
-    for value in (
-        event_tags(event).get(CORRELATION_ID),
-        event.data.get("correlation_id"),
-        _stamp(event, "correlation_id"),
-    ):
+    tagged = event_tags(event).get(CORRELATION_ID)
+    for value in (_stamp(event, "correlation_id"), tagged, event.data.get("correlation_id")):
         if isinstance(value, str) and value:
             return value
     return event.id
 
 
 def rule_chain(event: AmlEvent) -> tuple[str, ...] | None:
-    """The rules that led to this event, oldest first; None when it does not say."""
+    """The rules that led to this event, oldest first; None when it does not say.
+
+    All that the event says counts: what it was published with may be a copy that knows less than its stamp.
+    """
     tags = event_tags(event)
-    if RULE_CHAIN in tags:
-        return tuple(name for name in tags[RULE_CHAIN].split(",") if name)
-    for value in (event.data.get("rule_chain"), _stamp(event, "rule_chain")):
-        if isinstance(value, list | tuple):
-            return tuple(str(name) for name in value)
-    return () if tags else None
+    given = [tags[RULE_CHAIN].split(",")] if RULE_CHAIN in tags else []
+    given += [value for value in (event.data.get("rule_chain"), _stamp(event, "rule_chain")) if isinstance(value, list)]
+    if not given:
+        return () if tags else None
+    names = (str(name)[:NAME_CHARACTERS] for values in given for name in values[: 2 * CHAIN_LIMIT] if name)
+    return tuple(dict.fromkeys(names))
 
 
 #: Where a published event says which rules led to it.
 STAMP = "bridge"
+#: No rule's name is longer.
+NAME_CHARACTERS = 100
 
 
 def _stamp(event: AmlEvent, name: str) -> Any:

@@ -23,6 +23,7 @@ from bridge.domain.rules import (
 
 #: Characters of a title or a subject, and of a text, that an action takes from an event.
 TITLE_LIMIT = 1000
+NOT_THERE = "(none)"
 TEXT_LIMIT = 20_000
 #: Names and versions of models, which become part of a path.
 _ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", re.ASCII)
@@ -112,8 +113,13 @@ def plan(rule: Rule, event: AmlEvent, action_id: str) -> dict[str, Any]:
             "traffic": action.traffic,
         }
     if isinstance(action, NotifyAction):
-        title = filled(action.title or "Rule " + rule.name.replace("$", "$$"), event)
-        text = filled(action.text or "${type} ${subject}", event) if action.text or event.subject else event.event_type
+        # A word that is missing keeps nobody from being told.
+        title = filled(action.title or "Rule " + rule.name.replace("$", "$$"), event, NOT_THERE)
+        text = (
+            filled(action.text or "${type} ${subject}", event, NOT_THERE)
+            if action.text or event.subject
+            else event.event_type
+        )
         return {
             "channel": action.channel,
             "title": shown_in_text(title)[:TITLE_LIMIT],

@@ -74,7 +74,7 @@ def control(message: func.ServiceBusMessage, bridge: Bridge) -> None:
     except PoisonMessage as error:
         _put_aside(Queue.RUN_CONTROL, message, error, bridge)
         return
-    _carry_out(command, bridge, redelivered=(message.delivery_count or 1) > 1)
+    _carry_out(command, bridge)
 
 
 def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
@@ -154,7 +154,7 @@ def _of_control(letter: DeadMessage, command: ControlCommand) -> DeadMessage:
     return replace(letter, run_id=run_id, action=command)
 
 
-def _carry_out(command: ControlCommand, bridge: Bridge, *, redelivered: bool) -> None:
+def _carry_out(command: ControlCommand, bridge: Bridge) -> None:
     if isinstance(command, CheckRun):
         check_run(command, bridge)
     elif isinstance(command, CancelRun):
@@ -162,7 +162,7 @@ def _carry_out(command: ControlCommand, bridge: Bridge, *, redelivered: bool) ->
     elif isinstance(command, Deploy):
         deploy_model(command, bridge)
     else:
-        act(command, bridge, redelivered=redelivered)
+        act(command, bridge)
 
 
 def posted_request(body: SubmitRunBody, key: str) -> RunRequest:

@@ -46,12 +46,31 @@ def _arguments() -> argparse.Namespace:
     up.add_argument("--port-base", type=int, metavar="N", help="use ports N and following (default: free ones)")
     up.add_argument("--no-host", action="store_true", help="without the Functions host: run `func start` yourself")
     up.add_argument("--write-settings", type=Path, metavar="FILE", help="write the app's settings for `func start`")
+    up.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="of the app; may be repeated",
+    )
     return parser.parse_args()
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    return name, value
 
 
 def _up(arguments: argparse.Namespace) -> int:
     print("starting …", flush=True)
-    with local_stack(port_base=arguments.port_base, host=not arguments.no_host) as stack, control_server(stack):
+    settings = dict(arguments.setting)
+    with (
+        local_stack(port_base=arguments.port_base, host=not arguments.no_host, settings=settings) as stack,
+        control_server(stack),
+    ):
         _announce(stack, arguments)
         threading.Event().wait()
     return 0

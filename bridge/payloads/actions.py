@@ -37,6 +37,7 @@ class _ActionBody(Shape):
     schema_version: SchemaVersion = 1
     occasion: OccasionBody
     attempt: int = Field(default=1, ge=1)
+    replay: ShortText = ""
     try_: int = Field(default=0, ge=0, alias="try")
 
     def fields(self) -> dict[str, Any]:
@@ -89,6 +90,7 @@ class DeployBody(_ActionBody):
     traffic: int = Field(default=100, ge=0, le=100)
     step: int = Field(default=0, ge=0, le=10_000)
     begun_at: Moment | None = None
+    asked_at: EventTime | None = None
     moved: bool = False
 
     def to_command(self) -> Deploy:
@@ -118,6 +120,7 @@ class PublishBody(Shape):
     events: tuple[EventBody, ...] = Field(min_length=1)
     occasion: OccasionBody | None = None
     attempt: int = Field(default=1, ge=1)
+    replay: ShortText = ""
     try_: int = Field(default=0, ge=0, alias="try")
 
     def to_command(self) -> Publish:
@@ -126,6 +129,7 @@ class PublishBody(Shape):
             events=tuple(event.to_event() for event in self.events),
             occasion=self.occasion.to_occasion() if self.occasion else None,
             attempt=self.attempt,
+            replay=self.replay,
             try_=self.try_,
         )
 

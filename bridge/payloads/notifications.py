@@ -1,5 +1,6 @@
 """What a notification says: JSON for programs, an adaptive card for the people in a Teams channel."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,6 +15,7 @@ CARD_BYTES = 24 * 1024
 TITLE_CHARACTERS = 300
 FACT_CHARACTERS = 300
 LINK_CHARACTERS = 2_000
+_MARKDOWN = re.compile(r"[\\\[\]*_]")
 
 
 def webhook_body(notification: Notify, at: datetime) -> str:
@@ -42,7 +44,7 @@ def teams_body(notification: Notify) -> str:
     """The card in the envelope that Teams' workflow "when a webhook request is received" takes."""
     title, text = _cut(notification.title, TITLE_CHARACTERS), notification.text
     room = CARD_BYTES - len(lossless.dumps(_message(notification, title, "")))
-    fits = bisect_right(range(1, len(text) + 1), room, key=lambda count: len(lossless.dumps(_cut(text, count))))
+    fits = bisect_right(range(1, len(text) + 1), room, key=lambda count: len(lossless.dumps(_plain(_cut(text, count)))))
     return lossless.dumps(_message(notification, title, _cut(text, fits)))
 
 
@@ -59,11 +61,13 @@ def _card(notification: Notify, title: str, text: str) -> Mapping[str, Any]:
     why = notification.occasion
     facts = {"Rule": why.rule, "Event": why.event_type, "Run": why.run_id, "Correlation": why.correlation_id}
     body: list[Mapping[str, Any]] = [
-        {"type": "TextBlock", "text": title, "size": "Medium", "weight": "Bolder", "wrap": True},
-        {"type": "TextBlock", "text": text, "wrap": True},
+        {"type": "TextBlock", "text": _plain(title), "size": "Medium", "weight": "Bolder", "wrap": True},
+        {"type": "TextBlock", "text": _plain(text), "wrap": True},
         {
             "type": "FactSet",
-            "facts": [{"title": name, "value": _cut(value, FACT_CHARACTERS)} for name, value in facts.items() if value],
+            "facts": [
+                {"title": name, "value": _plain(_cut(value, FACT_CHARACTERS))} for name, value in facts.items() if value
+            ],
         },
     ]
     if notification.link and len(notification.link) <= LINK_CHARACTERS:
@@ -75,6 +79,11 @@ def _card(notification: Notify, title: str, text: str) -> Mapping[str, Any]:
         "version": "1.4",
         "body": body,
     }
+
+
+def _plain(text: str) -> str:
+    """As it is: Teams reads Markdown in a card, and whoever sent the event could put a link behind any words."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def _cut(text: str, characters: int) -> str:

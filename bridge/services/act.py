@@ -12,13 +12,13 @@ from bridge.services.settle_action import done, failed, try_later
 log = logging.getLogger(__name__)
 
 
-def act(command: Notify | Publish | RunDataFactory, bridge: Bridge, *, redelivered: bool = False) -> None:
+def act(command: Notify | Publish | RunDataFactory, bridge: Bridge) -> None:
     """Do it once more or for the first time: whoever receives it can tell by its id, which never changes.
 
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
     try:
-        outcome = _carry_out(command, bridge, repeated=redelivered or command.try_ > 0 or command.attempt > 1)
+        outcome = _carry_out(command, bridge)
     except RetryableError as error:
         try_later(command, error, bridge)
     except PermanentError as error:
@@ -28,13 +28,13 @@ def act(command: Notify | Publish | RunDataFactory, bridge: Bridge, *, redeliver
         done(command, outcome, bridge)
 
 
-def _carry_out(command: Notify | Publish | RunDataFactory, bridge: Bridge, *, repeated: bool) -> Mapping[str, Any]:
+def _carry_out(command: Notify | Publish | RunDataFactory, bridge: Bridge) -> Mapping[str, Any]:
     """What there is to say of it afterwards."""
     if isinstance(command, Notify):
         bridge.reactions.notifier.send(command, at=bridge.clock.now())
         return {"channel": command.channel, "title": command.title}
     if isinstance(command, RunDataFactory):
-        run_id = bridge.reactions.factories.start(command, look_first=repeated)
+        run_id = bridge.reactions.factories.start(command)
         return {"factory": command.factory, "pipeline": command.pipeline, "data_factory_run_id": run_id}
     return _publish(command, bridge)
 

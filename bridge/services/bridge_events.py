@@ -12,7 +12,7 @@ from bridge.domain.events import RunEvent
 from bridge.domain.identity import short_hash
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.outgoing import OutgoingEvent
-from bridge.domain.records import TEXT_LIMIT, AmlEvent, RuleAction
+from bridge.domain.records import TEXT_LIMIT, ActionStatus, AmlEvent, RuleAction
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.report import MESSAGE_LIMIT_BYTES
 
@@ -68,8 +68,8 @@ def tell_end(fact: RunEvent, known: Mapping[str, str], bridge: Bridge, *, at: da
     _send(event, bridge)
 
 
-def tell_deployment(command: Deploy, error: str | None, bridge: Bridge) -> None:
-    """Tell the rules how a deployment ended."""
+def tell_deployment(command: Deploy, traffic: int, error: str | None, bridge: Bridge) -> None:
+    """Tell the rules how a deployment ended, and which percent of the traffic it has then."""
     if not bridge.reactions.rules.listen_for(event_kinds.DEPLOYMENT_ENDED):
         return
     why = command.occasion
@@ -81,7 +81,7 @@ def tell_deployment(command: Deploy, error: str | None, bridge: Bridge) -> None:
         "model_name": command.model_name,
         "model_version": command.model_version,
         "workspace": command.workspace,
-        "traffic": command.traffic,
+        "traffic": traffic,
         "error_message": error,
         "correlation_id": why.correlation_id,
         "rule_chain": list(why.rule_chain),
@@ -136,7 +136,7 @@ def publish_fired(rows: Sequence[RuleAction], bridge: Bridge) -> None:
     """Have others told of rules that fired."""
     if bridge.reactions.events_topic is None:
         return
-    _publish([_fired(row, bridge) for row in rows if row.status == "FIRED"], bridge)
+    _publish([_fired(row, bridge) for row in rows if row.status == ActionStatus.FIRED], bridge)
 
 
 def _accepted(command: SubmitRun, bridge: Bridge) -> OutgoingEvent:

@@ -94,6 +94,7 @@ def _fact(check: CheckRun, job: Job, details: JobDetails, bridge: Bridge) -> Run
     """The job's status as a row."""
     ended = statuses.is_terminal(job.status)
     now = bridge.clock.now()
+    timeout = _timeout(job, details, bridge)
     return events.job_fact(
         check.run_id,
         job.status,
@@ -104,10 +105,21 @@ def _fact(check: CheckRun, job: Job, details: JobDetails, bridge: Bridge) -> Run
         studio_url=job.studio_url,
         started_at=details.started_at,
         ended_at=(details.ended_at or now) if ended else None,
-        error_code=details.error_code,
-        error_message=details.error_message,
+        error_code=details.error_code or (TIMED_OUT if timeout else None),
+        error_message=details.error_message or timeout,
         outputs=details.outputs,
     )
+
+
+def _timeout(job: Job, details: JobDetails, bridge: Bridge) -> str | None:
+    """That the pipeline's timeout was over when the job was canceled, in words; whoever looks sees the same."""
+    pipeline = bridge.catalogue.find(job.tags.get(tags.PIPELINE, ""))
+    if job.status != JobStatus.CANCELED or pipeline is None or not pipeline.timeout or job.created_at is None:
+        return None
+    over = job.created_at + pipeline.timeout
+    if (details.ended_at or bridge.clock.now()) < over:
+        return None
+    return f"the pipeline's timeout ended at {over}, so the job was canceled"
 
 
 def _occurred_at(check: CheckRun, details: JobDetails, *, ended: bool) -> datetime | None:
@@ -173,15 +185,15 @@ def _missing(check: CheckRun, bridge: Bridge) -> None:
             error_code=JOB_DELETED,
             error_message=f"the job was deleted in Azure ML; it was missing since {check.missing_since}",
         )
-        _end(fact, check, bridge)
+        _end(fact, check, bridge, at=check.missing_since)
     else:
         check_chain.schedule_next(replace(check, missing_since=check.missing_since or now), bridge)
 
 
-def _end(fact: RunEvent, check: CheckRun, bridge: Bridge) -> None:
+def _end(fact: RunEvent, check: CheckRun, bridge: Bridge, at: datetime | None = None) -> None:
     """A run that ends without a job to look at."""
     report([fact], bridge)
-    tell_end(fact, check.tags, bridge)
+    tell_end(fact, check.tags, bridge, at=at)
 
 
 def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:

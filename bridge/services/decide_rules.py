@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bridge.domain import event_kinds, rules
 from bridge.domain.actions import ActionCommand, Occasion
+from bridge.domain.aml_events import workspace_of
 from bridge.domain.errors import PermanentError, RetryableError
 from bridge.domain.identity import short_hash
 from bridge.domain.records import ActionStatus, AmlEvent, RuleAction
@@ -14,6 +15,7 @@ from bridge.domain.rules import SubmitAction
 from bridge.domain.verdicts import Reason, Verdict, guard, judge
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.action_rows import action_row
+from bridge.services.find_job import known_workspace
 from bridge.services.plan_actions import command_for, submit_by_rule
 from bridge.services.report import MESSAGE_LIMIT_BYTES
 
@@ -112,8 +114,7 @@ def _guarded(verdict: Verdict, traced: AmlEvent) -> Verdict:
 
 
 def _tags_of_job(event: AmlEvent, run_id: str, bridge: Bridge) -> Mapping[str, str]:
-    name = event.topic.rstrip("/").rpartition("/")[2].lower()
-    workspace = next((each for each in bridge.workspaces if each.lower() == name), bridge.workspace)
+    workspace = known_workspace(workspace_of(event.topic), bridge)
     try:
         job = bridge.jobs.get(workspace, run_id)
     except (PermanentError, RetryableError) as error:
@@ -129,7 +130,7 @@ def _unused(verdicts: Sequence[Verdict], event: AmlEvent, bridge: Bridge) -> lis
     broker's own detection of repeated messages cannot help; a ledger that is away holds up nothing, because every
     action has the same id when it is repeated.
     """
-    is_late = event.event_time is None or bridge.clock.now() - event.event_time > LATE
+    is_late = event.event_time is None or abs(bridge.clock.now() - event.event_time) > LATE
     asked = [
         verdict.action_id
         for verdict in verdicts

@@ -22,8 +22,10 @@ TIMED_OUT = "TIMED_OUT"
 UNHEALTHY = "UNHEALTHY"
 CONFLICT = "CONFLICT"
 SUPERSEDED = "SUPERSEDED"
-#: Tag of a deployment: when the event happened that asked for it, as text that sorts like the time.
-EVENT_TIME = "bridge_event_time"
+TRAFFIC_LOST = "TRAFFIC_LOST"
+ENDPOINT_FAILED = "ENDPOINT_FAILED"
+#: Tag of a deployment: when it was asked for, as text that sorts like the time.
+ASKED_AT = "bridge_asked_at"
 
 
 def deploy_model(command: Deploy, bridge: Bridge) -> None:
@@ -54,7 +56,7 @@ def follow_on(command: Deploy, letter: DeadLetter, bridge: Bridge) -> None:
     if command.begun_at is not None:
         _look_again(command, bridge)
     else:
-        tell_deployment(command, letter.description or letter.reason, bridge)
+        tell_deployment(command, 0, letter.description or letter.reason, bridge)
         died(command, letter, bridge)
 
 
@@ -79,29 +81,44 @@ def _look(command: Deploy, found: Deployment | None, bridge: Bridge) -> None:
         _look_again(command, bridge)
     elif found.traffic >= command.traffic:
         _finish(command, found, bridge)
+    elif found.endpoint_state is DeploymentState.FAILED:
+        _fail(command, ENDPOINT_FAILED, f"endpoint {command.endpoint} is in a failed state: no traffic moves", bridge)
     elif found.endpoint_state is not DeploymentState.READY:
         _look_again(command, bridge)
-    elif command.moved:  # another deployment has taken it since: to take it back would never end
-        _finish(command, found, bridge)
+    elif command.moved:  # somebody has changed it since: to take it back would never end
+        _settle(command, found, bridge)
     else:
         _move_traffic(command, bridge)
 
 
+def _settle(command: Deploy, found: Deployment, bridge: Bridge) -> None:
+    """The traffic was moved, and is not what was asked for: some is a success, none is not."""
+    if found.traffic > 0:
+        _finish(command, found, bridge)
+    elif not _is_superseded(command, bridge):
+        _fail(command, TRAFFIC_LOST, f"the traffic of {command.endpoint} was moved, and moved away again", bridge)
+
+
 def _move_traffic(command: Deploy, bridge: Bridge) -> None:
-    """Unless a model of a later event has it: deployments need not be ready in the order of their events."""
+    if _is_superseded(command, bridge):
+        return
     deployments = bridge.reactions.deployments
-    mine = _event_time(command)
+    deployments.move_traffic(command.workspace, command.endpoint, command.deployment, command.traffic)
+    _look_again(replace(command, moved=True), bridge)
+
+
+def _is_superseded(command: Deploy, bridge: Bridge) -> bool:
+    """Whether a model of a later event has the traffic: deployments need not be ready in the order of their events."""
+    mine = _asked_at(command)
     later = [
         other.name
-        for other in deployments.serving(command.workspace, command.endpoint)
-        if other.name != command.deployment and other.tags.get(EVENT_TIME, "") > mine
+        for other in bridge.reactions.deployments.serving(command.workspace, command.endpoint)
+        if other.name != command.deployment and other.tags.get(ASKED_AT, "") > mine
     ]
     if later:
         message = f"{later[0]}, of a later event, has the traffic of {command.endpoint} already"
         _fail(command, SUPERSEDED, message, bridge)
-        return
-    deployments.move_traffic(command.workspace, command.endpoint, command.deployment, command.traffic)
-    _look_again(replace(command, moved=True), bridge)
+    return bool(later)
 
 
 def _look_again(command: Deploy, bridge: Bridge) -> None:
@@ -125,12 +142,12 @@ def _finish(command: Deploy, found: Deployment, bridge: Bridge) -> None:
         "model": _model(command),
         "traffic": found.traffic,
     }
-    tell_deployment(command, None, bridge)
+    tell_deployment(command, found.traffic, None, bridge)
     done(command, payload, bridge)
 
 
 def _fail(command: Deploy, code: str, message: str, bridge: Bridge) -> None:
-    tell_deployment(command, message, bridge)
+    tell_deployment(command, 0, message, bridge)
     failed(command, code, message, bridge)
 
 
@@ -138,16 +155,15 @@ def _model(command: Deploy) -> str:
     return f"{command.model_name}:{command.model_version}"
 
 
-def _event_time(command: Deploy) -> str:
-    time = command.occasion.event_time
-    return time.astimezone(UTC).isoformat(timespec="microseconds") if time else ""
+def _asked_at(command: Deploy) -> str:
+    return command.asked_at.astimezone(UTC).isoformat(timespec="microseconds") if command.asked_at else ""
 
 
 def _request(command: Deploy) -> DeploymentRequest:
     why = command.occasion
     tags = {
         "bridge_rule": why.rule,
-        EVENT_TIME: _event_time(command),
+        ASKED_AT: _asked_at(command),
         CORRELATION_ID: why.correlation_id[:256],
         RULE_CHAIN: ",".join(why.rule_chain)[:256],
     }

@@ -20,3 +20,8 @@ def find_job(run_id: str, bridge: Bridge, *, workspace: str | None = None) -> tu
 def is_ours(job: Job, bridge: Bridge) -> bool:
     """Whether this bridge made the job: several bridges may share a workspace."""
     return job.tags.get(tags.BRIDGE) == bridge.name
+
+
+def known_workspace(name: str, bridge: Bridge) -> str:
+    """The workspace of this name as the settings spell it, which Azure does in any case; else the app's own."""
+    return next((known for known in bridge.workspaces if known.lower() == name.lower()), bridge.workspace)

@@ -39,6 +39,9 @@ def ingest_event(event: AmlEvent, bridge: Bridge, *, try_: int = 0) -> None:
             log.warning("refused an AML event from door %s, topic %s: not one of ours", event.door, event.topic)
             return
         hint = _our_hint(event, bridge)
+    elif not kind.startswith(event_kinds.BRIDGE_PREFIX) and event.door not in aml_events.REQUEST_DOORS:
+        log.warning("refused event %s of type %s from door %s", event.id, event.event_type, event.door)
+        return
     if kind == event_kinds.RUN_ENDED:
         publish_end(event, bridge)
     decisions = _decided(event, try_, bridge)

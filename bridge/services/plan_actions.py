@@ -12,7 +12,9 @@ from bridge.domain.actions import (
     RunDataFactory,
     deployment_name,
 )
+from bridge.domain.aml_events import WORKSPACE_DOOR, workspace_of
 from bridge.domain.commands import Origin
+from bridge.domain.event_kinds import BRIDGE_DOOR
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.records import ActionStatus, AmlEvent, RuleAction
 from bridge.domain.rules import STAMP, DeployAction, NotifyAction, PublishAction
@@ -21,9 +23,11 @@ from bridge.domain.verdicts import Verdict
 from bridge.ports import Bridge
 from bridge.services.accept_runs import RunRequest, accept_runs
 from bridge.services.action_rows import action_row
+from bridge.services.find_job import known_workspace
 
 #: Characters of an event's data, roughly, that a notification carries along.
 DATA_LIMIT = 32 * 1024
+LINK_LIMIT = 2_000
 
 
 def principal(rule: str) -> str:
@@ -73,6 +77,7 @@ def command_for(verdict: Verdict, why: Occasion, event: AmlEvent, bridge: Bridge
             **planned,
             occasion=why,
             workspace=_workspace(event, bridge),
+            asked_at=min(event.event_time or bridge.clock.now(), bridge.clock.now()),
             deployment=deployment_name(planned["model_name"], planned["model_version"]),
         )
     if isinstance(action, PublishAction):
@@ -108,11 +113,14 @@ def _told(event: AmlEvent) -> Mapping[str, Any]:
 
 
 def _link(event: AmlEvent) -> str | None:
-    link = event.data.get("studio_url")
-    return link if isinstance(link, str) and link.startswith("https://") else None
+    """Only the app itself is believed: whoever may publish could lead people anywhere."""
+    link = event.data.get("studio_url") if event.door == BRIDGE_DOOR else None
+    is_link = isinstance(link, str) and link.startswith("https://") and len(link) <= LINK_LIMIT
+    return link if is_link else None
 
 
 def _workspace(event: AmlEvent, bridge: Bridge) -> str:
     """The workspace that the model is registered in."""
-    name = event.topic.rstrip("/").rpartition("/")[2].lower()
-    return next((each for each in bridge.workspaces if each.lower() == name), bridge.workspace)
+    if event.door == BRIDGE_DOOR:
+        return known_workspace(str(event.data.get("workspace")), bridge)
+    return known_workspace(workspace_of(event.topic) if event.door == WORKSPACE_DOOR else "", bridge)

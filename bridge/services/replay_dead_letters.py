@@ -109,7 +109,7 @@ def _replay(
         outbox.controls[again.message_id] = again
         answer = replace(answer, run_id=again.run_id)
     elif isinstance(content, ActionCommand):
-        action = content.replayed()
+        action = content.replayed(f".{_origin(request, bridge)}")
         outbox.controls[action.message_id] = action
     elif isinstance(content, DeadEvents):
         outbox.events += content.events
@@ -127,10 +127,13 @@ def _accepted(command: SubmitRun, request: ReplayRequest, bridge: Bridge) -> Run
     return events.bridge_fact(command.run_id, BridgeStatus.ACCEPTED, command.attempt, now, payload=payload, **columns)
 
 
+def _origin(request: ReplayRequest, bridge: Bridge) -> str:
+    return f"d.{request.dead_letter_id}.{request.occasion or f'{bridge.clock.now():%Y%m%dT%H%M%S}'}"
+
+
 def _control_again(command: CheckRun | CancelRun, request: ReplayRequest, bridge: Bridge) -> CheckRun | CancelRun:
     """Under an id of its own, or duplicate detection would drop what was asked for before."""
-    now = bridge.clock.now()
-    origin = f"d.{request.dead_letter_id}.{request.occasion or f'{now:%Y%m%dT%H%M%S}'}"
+    now, origin = bridge.clock.now(), _origin(request, bridge)
     if isinstance(command, CancelRun):
         return replace(command, requested_at=now, origin=origin, try_=0)
     # One look: the run's own chain went on when the letter was put aside.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from bridge.domain.aml_events import RUN_REQUEST
 from bridge.domain.errors import PermanentError
+from bridge.domain.event_kinds import BRIDGE_PREFIX
 from bridge.domain.identity import short_hash
 from bridge.domain.inputs import Violation, shown
 from bridge.domain.outgoing import OutgoingEvent
@@ -20,8 +21,8 @@ EVENT_ID_LIMIT = 200
 MESSAGE_ID_LIMIT = 128
 #: A topic takes 1 MB with what it adds; a request for a run also has to fit into the app's own queue.
 EVENT_LIMIT_BYTES = 900_000
-#: Azure's own events: whoever could send them could pretend that a job has ended.
-RESERVED = "microsoft."
+#: Azure's own events and the bridge's: whoever could send them could pretend that a job has ended.
+RESERVED = ("microsoft.", BRIDGE_PREFIX)
 
 Request = TypeVar("Request", "EventRequest", "MessageRequest")
 Outgoing = TypeVar("Outgoing", OutgoingEvent, OutgoingMessage)
@@ -181,8 +182,9 @@ def _not_allowed(what: str, field: str, allowed: Mapping[str, str] | frozenset[s
 
 def _event(request: EventRequest, bridge: Bridge) -> OutgoingEvent:
     kind = _check_text("event_type", request.event_type, TYPE_LIMIT)
-    if kind.lower().startswith(RESERVED):
-        raise _bad("types that begin with Microsoft. are Azure's own: take another", "event_type", "NOT_ALLOWED")
+    if kind.lower().startswith(RESERVED) and kind.lower() != RUN_REQUEST:
+        message = "types that begin with Microsoft. or Bridge. are Azure's and the bridge's own: take another"
+        raise _bad(message, "event_type", "NOT_ALLOWED")
     subject = request.subject if request.subject not in (None, "") else f"bridge/{bridge.name}"
     if not _is_exact(request.data):
         message = "a number in the data has more digits than an event carries: give it as text"

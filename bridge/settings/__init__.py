@@ -225,7 +225,9 @@ def _endpoints(reader: Reader, setting: str, entries: list[str]) -> dict[str, st
 
 def _events_topic(reader: Reader) -> str:
     """A topic of its own, because it takes another schema than the topics for callers."""
-    given = reader.names("BRIDGE_EVENTS_TOPIC_ENDPOINT")[:1]
+    given = reader.names("BRIDGE_EVENTS_TOPIC_ENDPOINT")
+    if len(given) > 1:
+        reader.problems.append("BRIDGE_EVENTS_TOPIC_ENDPOINT has several topics: give one")
     return next(iter(_endpoints(reader, "BRIDGE_EVENTS_TOPIC_ENDPOINT", given).values()), "")
 
 

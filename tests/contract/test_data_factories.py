@@ -109,7 +109,7 @@ def command(**change: Any) -> RunDataFactory:
 def test_a_pipeline_is_started_with_its_parameters(pair: Pair) -> None:
     factories, steering = pair
 
-    run_id = factories.start(command(), look_first=False)
+    run_id = factories.start(command())
 
     assert steering.runs() == [(run_id, "copy scores", {"table": "SCORES"})]
 
@@ -118,7 +118,7 @@ def test_the_pipeline_is_told_the_action_if_it_has_a_parameter_for_it(pair: Pair
     factories, steering = pair
     wanted = command(key_parameter="action")
 
-    factories.start(wanted, look_first=False)
+    factories.start(wanted)
 
     assert steering.runs()[0][2] == {"table": "SCORES", "action": wanted.occasion.action_id}
 
@@ -127,8 +127,8 @@ def test_a_pipeline_with_a_key_is_started_once(pair: Pair) -> None:
     factories, steering = pair
     wanted = command(key_parameter="action")
 
-    first = factories.start(wanted, look_first=False)
-    again = factories.start(wanted.next_try(), look_first=True)
+    first = factories.start(wanted)
+    again = factories.start(wanted.next_try())
 
     assert first == again
     assert len(steering.runs()) == 1
@@ -140,15 +140,15 @@ def test_a_start_whose_answer_was_lost_is_found_again(pair: Pair) -> None:
     steering.lose_answer_of_start()
 
     with pytest.raises(RetryableError):
-        factories.start(wanted, look_first=False)
+        factories.start(wanted)
 
-    assert [factories.start(wanted, look_first=True)] == [run_id for run_id, _, _ in steering.runs()]
+    assert [factories.start(wanted)] == [run_id for run_id, _, _ in steering.runs()]
 
 
 def test_another_occasion_is_another_run(pair: Pair) -> None:
     factories, steering = pair
 
-    started = {factories.start(command(key_parameter="action"), look_first=True) for _ in range(3)}
+    started = {factories.start(command(key_parameter="action")) for _ in range(3)}
 
     assert started == {run_id for run_id, _, _ in steering.runs()}
     assert len(started) == 3
@@ -159,7 +159,7 @@ def test_the_same_key_of_another_pipeline_or_parameter_is_another_run(pair: Pair
     wanted = command(key_parameter="action")
 
     for each in (wanted, replace(wanted, pipeline="other"), replace(wanted, key_parameter="key")):
-        factories.start(each, look_first=True)
+        factories.start(each)
 
     assert len(steering.runs()) == 3
 
@@ -168,8 +168,8 @@ def test_a_pipeline_without_a_key_is_started_at_least_once(pair: Pair) -> None:
     factories, steering = pair
     wanted = command()
 
-    for look_first in (False, True):
-        factories.start(wanted, look_first=look_first)
+    for _ in range(2):
+        factories.start(wanted)
 
     assert len(steering.runs()) == 2
 
@@ -180,17 +180,16 @@ def test_an_earlier_start_is_found_whatever_the_event_said_of_its_time(pair: Pai
     wanted = command(key_parameter="action")
     wanted = replace(wanted, occasion=replace(wanted.occasion, event_time=event_time))
 
-    assert factories.start(wanted, look_first=False) == factories.start(wanted, look_first=True)
+    assert factories.start(wanted) == factories.start(wanted)
     assert len(steering.runs()) == 1
 
 
-@pytest.mark.parametrize("look_first", [False, True])
 @pytest.mark.parametrize("change", [{"pipeline": "no such"}, {"factory": "no-such-factory"}], ids=str)
-def test_what_is_not_there_is_a_refusal(pair: Pair, change: dict[str, str], look_first: bool) -> None:
+def test_what_is_not_there_is_a_refusal(pair: Pair, change: dict[str, str]) -> None:
     factories, steering = pair
 
     with pytest.raises(PermanentError, match=r"no such|no-such") as caught:
-        factories.start(command(key_parameter="action", **change), look_first=look_first)
+        factories.start(command(key_parameter="action", **change))
 
     assert caught.value.code == "NOT_FOUND"
     assert steering.runs() == []
@@ -201,7 +200,7 @@ def test_throttling_says_how_long_to_wait_and_is_not_retried_inside(pair: Pair) 
     steering.throttle(timedelta(seconds=17))
 
     with pytest.raises(Throttled) as caught:
-        factories.start(command(), look_first=False)
+        factories.start(command())
 
     assert caught.value.retry_after == timedelta(seconds=17)
     assert steering.runs() == []
@@ -209,7 +208,7 @@ def test_throttling_says_how_long_to_wait_and_is_not_retried_inside(pair: Pair) 
 
 class TestAzure:
     def test_parameters_arrive_with_all_their_digits(self, real: AzureDataFactories, emulators: Stack) -> None:
-        real.start(command(parameters={"rows": 10**20, "share": Decimal("0.5"), "list": [True]}), look_first=False)
+        real.start(command(parameters={"rows": 10**20, "share": Decimal("0.5"), "list": [True]}))
 
         parameters = EmulatorSteering(emulators).runs()[0][2]
         assert parameters == {"rows": str(10**20), "share": "0.5", "list": "[true]"}
@@ -218,10 +217,10 @@ class TestAzure:
         EmulatorSteering(emulators).fault(status=403)
 
         with pytest.raises(AccessDenied, match="Data Factory, POST createRun"):
-            real.start(command(), look_first=False)
+            real.start(command())
 
     def test_a_factory_may_be_anywhere(self, real: AzureDataFactories, emulators: Stack) -> None:
-        real.start(command(subscription_id=str(uuid.uuid4()), resource_group="another group"), look_first=False)
+        real.start(command(subscription_id=str(uuid.uuid4()), resource_group="another group"))
 
         assert len(EmulatorSteering(emulators).runs()) == 1
 
@@ -230,7 +229,7 @@ class TestAzure:
         self, real: AzureDataFactories, emulators: Stack, change: dict[str, str]
     ) -> None:
         with pytest.raises(BridgeError):
-            real.start(command(**change), look_first=False)
+            real.start(command(**change))
 
         assert EmulatorSteering(emulators).runs() == []
 
@@ -253,5 +252,5 @@ class TestAzure:
 
         factories = AzureDataFactories(Pages(), subscription_id="s", resource_group="g")
 
-        assert factories.start(wanted, look_first=True) == "r3"
+        assert factories.start(wanted) == "r3"
         assert [query.get("continuationToken") for query in queries] == [None, "t1", "t2"]

@@ -13,6 +13,7 @@ import snowflake.connector
 
 from bridge.adapters.snowflake import IDS_LIMIT, SnowflakeLedger
 from bridge.domain import events
+from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.records import ActionStatus, AmlEvent, Records, RuleAction, dead_letter
 from bridge.domain.statuses import BridgeStatus
 from bridge.local.stack import Stack
@@ -187,3 +188,19 @@ def test_more_ids_than_one_statement_takes_are_read_as_well(settings: Settings, 
     assert after - before == 2
     assert nothing == ({}, {}, {}, frozenset())
     assert at_the_end == after
+
+
+def test_a_ledger_that_did_not_answer_is_not_asked_for_hints_for_a_while(settings: Settings, emulators: Stack) -> None:
+    """What is asked for each event must not hold up all others while Snowflake is away."""
+    ledger = SnowflakeLedger(settings.snowflake.connection_arguments())
+    emulators.outage("snowflake", down=True)
+    try:
+        with pytest.raises(ServiceUnavailable):
+            ledger.fired(["a"])
+    finally:
+        emulators.outage("snowflake", down=False)
+
+    with pytest.raises(ServiceUnavailable, match="a moment ago"):
+        ledger.fired(["a"])
+    assert ledger.run("r-none") is None  # anything else is asked
+    ledger.close()

@@ -104,7 +104,7 @@ def test_a_repeated_notification_has_the_same_id(pair: Pair) -> None:
     notifier, arrived, _ = pair
     first = notification()
 
-    for each in (first, first.next_try(), first.replayed()):
+    for each in (first, first.next_try(), first.replayed("")):
         notifier.send(each, at=now())
 
     assert arrived() == ["a1"] * 3
@@ -148,7 +148,7 @@ class TestWebhooks:
         sent_at = now()
 
         webhooks.send(notification(), at=sent_at - timedelta(seconds=90))
-        webhooks.send(notification().replayed(), at=sent_at)
+        webhooks.send(notification().replayed(""), at=sent_at)
 
         first, second = receiver.received
         assert first.body == second.body

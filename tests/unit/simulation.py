@@ -135,7 +135,7 @@ class World:
             case Deploy():
                 deploy_model(body, self.bridge)
             case Notify() | Publish() | RunDataFactory():
-                act(body, self.bridge, redelivered=redelivered)
+                act(body, self.bridge)
             case InboundEvent():
                 ingest_event(body.event, self.bridge, try_=body.try_)
             case Records():

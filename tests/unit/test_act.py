@@ -128,12 +128,11 @@ def test_whatever_may_have_started_a_pipeline_before_is_looked_for(
     assert len(factories.runs) == 1
 
 
-def test_a_first_try_is_not_looked_for(bridge: Bridge, factories: MemoryDataFactories) -> None:
-    """Only the broker's word, or the command's own, makes it a repetition."""
+def test_the_same_occasion_starts_once_also_by_two_first_tries(bridge: Bridge, factories: MemoryDataFactories) -> None:
     for _ in range(2):
         control(FACTORY, bridge)
 
-    assert len(factories.runs) == 2
+    assert len(factories.runs) == 1
 
 
 def test_a_start_whose_answer_was_lost_is_found_by_the_next_try(
@@ -282,9 +281,22 @@ def test_a_dead_action_is_replayed_under_a_new_message_id_and_its_old_action_id(
 
     assert (answer.violations, answer.run_id, answer.attempt) == ((), RUN_ID, None)
     (again,) = take(queues, Queue.RUN_CONTROL)
-    assert again == replace(command, attempt=2, try_=0)
+    assert again == replace(command, attempt=2, try_=0, replay=again.replay)
     assert again.message_id not in {command.message_id, replace(command, try_=2).message_id}
     assert again.occasion.action_id == command.occasion.action_id
+
+
+def test_two_replays_of_one_letter_are_two_messages(
+    bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock
+) -> None:
+    letter = dead(NOTIFY, bridge, queues, ledger)
+    wanted = ReplayRequest(dead_letter_id=letter, principal="key")
+
+    for _ in range(2):
+        replay_dead_letters([wanted], read_letter, bridge)
+        clock.advance(timedelta(seconds=5))
+
+    assert len({command.message_id for command in take(queues, Queue.RUN_CONTROL)}) == 2
 
 
 def test_a_replay_ends_in_a_row_of_its_own(

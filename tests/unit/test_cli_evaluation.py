@@ -15,7 +15,6 @@ from bridge.domain.records import ActionStatus, AmlEvent
 from bridge.domain.rules import (
     Condition,
     DeployAction,
-    NotifyAction,
     PublishAction,
     Rule,
     Rules,
@@ -61,7 +60,7 @@ RULES = (
         action=SubmitAction(pipeline="open", inputs={"as_of": "${data.runId}"}),
     ),
     Rule(name="bring", on=on("ModelRegistered"), action=DeployAction(endpoint="churn-online"), cool_down=DAY),
-    Rule(name="tell", on=on("RunStatusChanged"), action=NotifyAction(channel="ops", text="${data.createdBy}")),
+    Rule(name="tell", on=on("RunStatusChanged"), action=PublishAction(event_type="Seen", subject="${data.createdBy}")),
     Rule(name="pass-on", on=on("ModelDeployed"), action=PublishAction(event_type="Seen"), dry_run=True),
 )
 

@@ -313,8 +313,8 @@ def test_another_model_under_the_same_name_is_left_alone(
 
 def at_minute(minute: int, name: str) -> Deploy:
     time = datetime(2026, 11, 20, 9, minute, tzinfo=UTC)
-    occasion = replace(WHY, action_id=name, event_time=time)
-    return replace(BEGIN, deployment=name, model_version=name.removeprefix("churn-"), occasion=occasion)
+    version = name.removeprefix("churn-")
+    return replace(BEGIN, deployment=name, model_version=version, occasion=replace(WHY, action_id=name), asked_at=time)
 
 
 def test_the_model_of_the_later_event_keeps_the_traffic_although_it_was_ready_first(

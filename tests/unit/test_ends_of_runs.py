@@ -101,6 +101,24 @@ def test_two_checks_that_see_the_same_end_tell_the_same_event(
     assert first == second
 
 
+def test_whoever_sees_the_end_knows_that_the_timeout_was_over(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
+) -> None:
+    listening = with_rules(bridge, rule("on-end", "Bridge.RunEnded"))
+    early, late = (accepted(listening, queues, request(key, pipeline="limited")) for key in ("early", "late"))
+    for command, minutes in ((early, 5), (late, 60)):
+        submit_run(command, listening)
+        job = jobs.jobs[command.run_id]
+        job.status = JobStatus.CANCELED
+        job.details = JobDetails(ended_at=job.created_at + timedelta(minutes=minutes))
+        check_run(CheckRun(run_id=command.run_id, workspace="ws1", origin="e.1"), listening)
+
+    users, timeouts = (event.data for event in ended(queues))
+    assert "error_code" not in users
+    assert timeouts["error_code"] == "TIMED_OUT"
+    assert "timeout ended at" in timeouts["error_message"]
+
+
 def test_an_end_whose_time_nobody_knows_is_told_with_one_that_every_look_gives(
     listening: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
 ) -> None:

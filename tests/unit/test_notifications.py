@@ -68,7 +68,7 @@ def test_an_event_that_told_nothing_is_told_by_its_id_type_and_time() -> None:
 
 def test_the_body_is_the_same_for_every_try() -> None:
     first = notification(event={"b": 1, "a": 2})
-    later = replace(first.next_try().replayed(), event={"a": 2, "b": 1})
+    later = replace(first.next_try().replayed(""), event={"a": 2, "b": 1})
 
     assert webhook_body(first, AT) == webhook_body(later, AT.replace(hour=23))
 
@@ -109,3 +109,10 @@ def test_no_card_is_too_large_for_teams(character: str) -> None:
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 1_000])
 def test_a_text_that_fits_is_whole(length: int) -> None:
     assert blocks(teams_body(notification(text="ü" * length)))["texts"][1] == "ü" * length
+
+
+def test_nobody_can_put_a_link_behind_words_of_a_card() -> None:
+    card = teams_body(notification(title="a_b", text="[Open in ML studio](https://evil.example) *now*"))
+
+    texts = [block["text"] for block in json.loads(card)["attachments"][0]["content"]["body"] if "text" in block]
+    assert texts == [r"a\_b", r"\[Open in ML studio\](https://evil.example) \*now\*"]

@@ -124,7 +124,7 @@ def test_a_notification_carries_the_event(bridge: Bridge, queues: MemoryQueues) 
 
     command = told(queues)
     assert (command.channel, command.title, command.text) == ("ops", "Drift of churn-drift", "by 0.4")
-    assert command.link == "https://ml.azure.com/x"
+    assert command.link is None
     assert command.event == {
         "id": "e1",
         "type": event.event_type,
@@ -148,17 +148,67 @@ def test_a_notification_leaves_out_data_that_no_reader_would_read(bridge: Bridge
     assert told(queues).event["data"] == {"left_out": "the event's data was too large"}
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "http://ml.azure.com", 5, None])
-def test_only_a_safe_link_is_passed_on(bridge: Bridge, queues: MemoryQueues, link: Any) -> None:
-    decide_rules(drift(bridge, studio_url=link), with_rules(bridge, rule("r", "DatasetDriftDetected")))
+LINK = "https://ml.azure.com/x"
 
-    assert told(queues).link is None
+
+@pytest.mark.parametrize(
+    ("link", "door", "told_link"),
+    [
+        (LINK, "bridge", LINK),
+        (LINK, "custom", None),  # whoever may publish could lead people anywhere
+        ("javascript:alert(1)", "bridge", None),
+        ("http://ml.azure.com", "bridge", None),
+        ("https://" + "x" * 2000, "bridge", None),
+        (5, "bridge", None),
+        (None, "bridge", None),
+    ],
+)
+def test_only_a_safe_link_of_the_app_itself_is_passed_on(
+    bridge: Bridge, queues: MemoryQueues, link: Any, door: str, told_link: str | None
+) -> None:
+    event = replace(happening(bridge, "Bridge.RunEnded", studio_url=link), door=door)
+
+    decide_rules(event, with_rules(bridge, rule("r", "Bridge.RunEnded")))
+
+    assert told(queues).link == told_link
+
+
+@pytest.mark.parametrize(
+    ("door", "data", "workspace"),
+    [
+        ("bridge", {"workspace": "WS2"}, "Ws2"),
+        ("bridge", {"workspace": "elsewhere"}, "ws1"),
+        ("custom", {"workspace": "Ws2"}, "ws1"),
+    ],
+)
+def test_a_model_is_deployed_where_its_run_was(
+    bridge: Bridge, queues: MemoryQueues, door: str, data: dict[str, str], workspace: str
+) -> None:
+    two = replace(bridge, workspaces=frozenset({"ws1", "Ws2"}))
+    event = replace(happening(bridge, "Bridge.RunEnded", data), door=door, topic="/x/workspaces/Ws2")
+
+    decide_rules(event, with_rules(two, rule("d", "Bridge.RunEnded", DeployAction(endpoint="e-1", model="churn:4"))))
+
+    (command,) = controls(queues)
+    assert isinstance(command, Deploy)
+    assert command.workspace == workspace
+
+
+def test_an_event_from_the_future_asks_for_its_deployment_now(bridge: Bridge, queues: MemoryQueues) -> None:
+    event = happening(bridge, "ModelRegistered", ModelName="churn", ModelVersion="4")
+    late = replace(event, event_time=bridge.clock.now() + timedelta(days=400))
+
+    decide_rules(late, with_rules(bridge, rule("d", "ModelRegistered", DeployAction(endpoint="e-1"))))
+
+    (command,) = controls(queues)
+    assert isinstance(command, Deploy)
+    assert command.asked_at == bridge.clock.now()
 
 
 def test_a_model_is_deployed_as_the_event_names_it(bridge: Bridge, queues: MemoryQueues) -> None:
     action = DeployAction(endpoint="churn-online", traffic=20, instance_count=2, environment="azureml:env:1")
     two = replace(bridge, workspaces=frozenset({"ws1", "Ws2"}))
-    event = happening(bridge, "ModelRegistered", ModelName="Churn Model", ModelVersion="4")
+    event = happening(bridge, "ModelRegistered", ModelName="Churn.Model", ModelVersion="4")
 
     decide_rules(
         replace(event, topic=event.topic.replace("ws1", "ws2")), with_rules(two, rule("d", "ModelRegistered", action))
@@ -169,7 +219,7 @@ def test_a_model_is_deployed_as_the_event_names_it(bridge: Bridge, queues: Memor
     assert (command.workspace, command.endpoint, command.model_name, command.model_version) == (
         "Ws2",
         "churn-online",
-        "Churn Model",
+        "Churn.Model",
         "4",
     )
     assert (command.traffic, command.instance_count, command.environment) == (20, 2, "azureml:env:1")

@@ -171,7 +171,7 @@ def test_a_run_leads_to_another_without_a_cool_down(kind: str) -> None:
     "kind", ["ModelRegistered", "ModelDeployed", "DatasetDriftDetected", "Bridge.DeploymentEnded", "Contoso.NewData"]
 )
 def test_what_tells_of_no_run_starts_one_only_with_a_cool_down(kind: str) -> None:
-    fix = "so that only a cool-down ends a loop of this rule: add one, such as cool_down: 1d"
+    fix = "so that only a cool-down slows a loop of this rule down: add one, such as cool_down: 1d"
 
     assert found(rule(f"[Bridge.RunEnded, {kind}]", SUBMIT)) == [
         f"3: rules.r.cool_down: is missing: {kind} tells of no run, {fix}"
@@ -205,3 +205,12 @@ def test_a_deployment_names_its_model_where_the_event_is_about_none() -> None:
 )
 def test_what_has_no_value_is_told_once(text: str, place: str) -> None:
     assert found(text) == [f"{place}: has no value: give one or leave it out"]
+
+
+def test_a_rule_about_steps_starts_runs_only_with_a_cool_down() -> None:
+    about = "where: {data.runType: azureml.StepRun}"
+
+    (problem,) = found(rule("RunCompleted", SUBMIT, about))
+
+    assert "steps of a pipeline do not say which rules led to it, so that only a cool-down slows" in problem
+    assert parsed(rule("RunCompleted", SUBMIT, about, "cool_down: 1d")).rules.all

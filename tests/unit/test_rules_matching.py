@@ -253,7 +253,17 @@ def test_without_a_cool_down_a_run_is_an_occasion_and_else_every_event() -> None
     either = rule("RunStatusChanged", "RunCompleted", "ModelRegistered")
 
     assert either.firing_key(running) == either.firing_key(ended) == ("r", "run-1")
-    assert [either.firing_key(found) for found in models] == [("r", "e-3"), ("r", "e-4")]
+    topic = models[0].topic.lower()
+    assert [either.firing_key(found) for found in models] == [
+        ("r", "custom", topic, "e-3"),
+        ("r", "custom", topic, "e-4"),
+    ]
+
+
+def test_two_sources_may_give_their_events_the_same_ids() -> None:
+    keys = {rule("A").firing_key(event("A", door=door, topic=topic)) for door in "ab" for topic in ("x", "X", "y")}
+
+    assert len(keys) == 4
 
 
 @pytest.mark.parametrize(
@@ -298,7 +308,7 @@ def test_a_cool_down_ends_with_its_part_of_time() -> None:
 
 
 def test_an_event_without_a_time_is_an_occasion_of_its_own() -> None:
-    assert rule("A", cool_down=timedelta(days=1)).firing_key(event("A", event_time=None)) == ("r", "e-1")
+    assert rule("A", cool_down=timedelta(days=1)).firing_key(event("A", event_time=None))[-1] == "e-1"
 
 
 def test_the_action_id_differs_by_bridge_rule_and_occasion() -> None:

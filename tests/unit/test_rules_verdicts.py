@@ -19,6 +19,7 @@ from bridge.domain.rules import (
     PublishAction,
     Rule,
     SubmitAction,
+    correlation_id,
 )
 from bridge.domain.verdicts import Reason, Verdict, judge
 
@@ -175,9 +176,16 @@ def test_conditions_that_do_not_hold_are_all_told() -> None:
 
 
 def test_an_action_that_wants_what_the_event_does_not_have_is_not_done() -> None:
-    verdict = judged(NotifyAction(channel="c", text="${data.x}"))
+    verdict = judged(PublishAction(event_type="T", subject="${data.x}"))
 
     assert (verdict.reason, verdict.words) == (Reason.MISSING_FIELD, ("the event has no data.x",))
+
+
+def test_a_word_that_is_missing_keeps_nobody_from_being_told() -> None:
+    verdict = judged(NotifyAction(channel="c", title="${data.x}", text="it said: ${data.y}"))
+
+    assert verdict.acts
+    assert (verdict.planned["title"], verdict.planned["text"]) == ("(none)", "it said: (none)")
 
 
 def test_a_rule_does_not_act_on_what_it_led_to_itself() -> None:
@@ -201,3 +209,13 @@ def test_a_dry_run_plans_and_does_not_act() -> None:
     assert (verdict.reason, verdict.acts) == (Reason.DRY_RUN, False)
     assert verdict.planned == judged(TELL).planned
     assert verdict.action_id == judged(TELL).action_id
+
+
+@pytest.mark.parametrize(
+    "copied", [{}, {"rule_chain": []}, {"rule_chain": ["x"]}, {"ModelTags": {"bridge_rule_chain": "x"}}], ids=str
+)
+def test_a_copy_of_older_data_does_not_hide_what_an_event_was_stamped_with(copied: dict[str, Any]) -> None:
+    stamp = {"bridge": {"rule_chain": ["first", "r"], "correlation_id": "c7"}}
+
+    assert judged(TELL, {**copied, **stamp}).reason is Reason.LOOP_GUARD
+    assert correlation_id(event(data={**copied, **stamp})) == "c7"

@@ -61,9 +61,9 @@ RUNNING = Outcome(doors=WORKSPACE, facts=("RUNNING",), kept=1, fired=("RunStatus
 COMPLETED = Outcome(doors=WORKSPACE, checks=1, kept=1, fired=("RunCompleted",))
 FAILED = Outcome(doors=WORKSPACE, checks=1, kept=1, fired=("RunStatusChanged",))
 BREACHED = Outcome(doors=WORKSPACE, kept=1, fired=("RunStatusChanged", "ModelMonitorBreached"))
-LOADED = Outcome(doors=UNMARKED, kept=1, fired=("nightly_load_done",))
-TASK_FAILED = Outcome(doors=UNMARKED, kept=1, fired=("Snowflake.UserTaskFailed",))
-CUSTOM = Outcome(doors=DOORS, kept=1, fired=("Contoso.Orders.Closed",))
+LOADED = Outcome(doors=REQUESTS, kept=1, fired=("nightly_load_done",))
+TASK_FAILED = Outcome(doors=REQUESTS, kept=1, fired=("Snowflake.UserTaskFailed",))
+CUSTOM = Outcome(doors=REQUESTS, kept=1, fired=("Contoso.Orders.Closed",))
 #: Steps of pipelines count for rules that ask for them only.
 STEP = Outcome(doors=WORKSPACE)
 REQUESTED = Outcome(doors=REQUESTS, facts=("ACCEPTED",), submits=1)
@@ -214,7 +214,7 @@ def own_events(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: Me
     take(queues, Queue.RUN_CONTROL)
     publish_fired(fired.rows, loud)
     documents["bridge_rule_fired.outgoing"] = outgoing(*take(queues, Queue.RUN_CONTROL))
-    tell_deployment(deployment(), None, loud)
+    tell_deployment(deployment(), 100, None, loud)
     (inbound,) = take(queues, Queue.INBOUND_EVENTS)
     documents["bridge_deployment_ended.inbound"] = json.loads(bodies.write(inbound))
     return documents

@@ -115,6 +115,7 @@ def test_without_any_topic_the_answer_says_which_setting_to_fill(bridge: Bridge)
         (["x" * 201, "s", {}, None], "BAD_ROW", "event_type"),
         (["a\nb", "s", {}, None], "BAD_ROW", "event_type"),
         (["Microsoft.MachineLearningServices.RunCompleted", "s", {}, None], "NOT_ALLOWED", "event_type"),
+        (["BRIDGE.RunEnded", "s", {}, None], "NOT_ALLOWED", "event_type"),
         (["mICROSOFT.x", "s", {}, None], "NOT_ALLOWED", "event_type"),
         (["Team.Done", 5, {}, None], "BAD_ROW", "subject"),
         (["Team.Done", "s" * 1001, {}, None], "BAD_ROW", "subject"),

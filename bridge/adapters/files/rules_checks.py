@@ -112,10 +112,12 @@ def _occasions(rule: PlainRule) -> Iterator[Finding]:
     if "key" in rule.data:
         yield ("key",), "has no effect without cool_down: add one, such as cool_down: 1d, or remove key"
     endless = [word for kind, word in rule.kinds.items() if kind not in WITH_RUN]
-    if "submit" in rule.actions and endless:
-        reason = f"{' and '.join(endless)} {'tells' if len(endless) == 1 else 'tell'} of no run"
+    reason = f"{' and '.join(endless)} {'tells' if len(endless) == 1 else 'tell'} of no run" if endless else ""
+    if any(str(path).lower() == "data.runtype" for path in mapping(rule.data.get("where"))):
+        reason = reason or "steps of a pipeline do not say which rules led to it"
+    if "submit" in rule.actions and reason:
         fix = "add one, such as cool_down: 1d"
-        yield ("cool_down",), f"is missing: {reason}, so that only a cool-down ends a loop of this rule: {fix}"
+        yield ("cool_down",), f"is missing: {reason}, so that only a cool-down slows a loop of this rule down: {fix}"
 
 
 def _submit(rule: PlainRule, submit: Mapping[str, Any], catalogue: Catalogue | None) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ class Front:
             await error.response()(exchange.scope, exchange.replay, exchange.send)
         elif fault.kind == "disconnect":
             await exchange.drop()
-        elif not await exchange.is_gone_within(float(params["seconds"])):
+        elif not await exchange.is_gone_within(float(params.get("seconds", 60))):
             # A client that is more patient than this gets its answer, late.
             await (answer.replay(exchange.send) if answer else self._work(exchange, exchange.send))
 
