@@ -22,6 +22,16 @@ FOREIGN = (
 )
 
 
+#: Whose files take minutes, the longest first.
+LONG = ("tests/e2e/test_large_batch", "tests/e2e/", "tests/docs/", "tests/sql/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, in whatever order otherwise: one that comes last would keep one process busy alone."""
+    items.sort(key=lambda item: next((rank for rank, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_developer() -> Iterator[None]:
     """A test sees the settings that it makes, never those of the shell it was started from."""
