@@ -143,22 +143,20 @@ def test_a_delayed_event_comes_when_the_clock_says_so(service: AmlService, sink:
     fault = service.fault("delay_event", {"status": "Preparing", "job": "r-1"}, seconds=600)
     submit(service)
     service.advance(0.7)
-    eventually(lambda: len(sink.received) == 2)
-    assert service.ask("/events")["waiting"] == 1
+    eventually(lambda: "Queued" in statuses(sink), what=lambda: str(statuses(sink)))
+    assert "Preparing" not in statuses(sink)
 
     service.tell("/clock", advance_seconds=600)
     service.events_settled()
     assert service.struck(fault) == 1
-    assert statuses(sink)[:2] == ["NotStarted", "Queued"]
-    assert statuses(sink).count("Preparing") == 1
+    assert statuses(sink).index("Queued") < statuses(sink).index("Preparing")
 
 
 def test_a_reordered_event_comes_after_the_next_one(service: AmlService, sink: Receiver) -> None:
     fault = service.fault("reorder_event", {"event_type": "RunStatusChanged", "status": "Preparing"})
     submit(service)
     service.advance(0.3)
-    eventually(lambda: len(sink.received) == 1)
-    assert service.ask("/events")["waiting"] == 1
+    eventually(lambda: "NotStarted" in statuses(sink), what=lambda: str(statuses(sink)))
 
     service.advance(0.3)
     service.events_settled()
