@@ -6,15 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 from bridge.adapters.memory import MemoryQueues
+from bridge.adapters.memory_ledger import MemoryLedger
+from bridge.domain.actions import Notify
 from bridge.domain.event_kinds import kind_of
-from bridge.domain.records import AmlEvent, RuleAction
-from bridge.domain.rules import Action, Condition, NotifyAction, Rule, Rules
+from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.records import AmlEvent, Records, RuleAction
+from bridge.domain.rules import Action, Condition, NotifyAction, Rule, Rules, SubmitAction
 from bridge.payloads.control import ControlCommand
 from bridge.ports import Bridge, Queue
-from tests.conftest import WORKSPACE_ID
+from bridge.services.decide_rules import Decisions
+from tests.conftest import WORKSPACE_ID, pipeline
 
 PREFIX = "Microsoft.MachineLearningServices."
 RUN_ID = "r-" + "a" * 26
+RETRAIN = SubmitAction(pipeline="train", inputs={"as_of": "${date}"})
 
 
 def happening(
@@ -80,3 +85,30 @@ def take(queues: MemoryQueues, queue: Queue) -> list[Any]:
     bodies = [message.body for message in queues.sent[queue]]
     queues.sent[queue].clear()
     return bodies
+
+
+def open_to_rules(bridge: Bridge) -> Bridge:
+    """The same bridge, whose one pipeline rules may run."""
+    allow = Allow(principals=frozenset({"key", "rule:*"}))
+    return replace(bridge, catalogue=Catalogue([replace(pipeline("train"), allow=allow)]))
+
+
+def drift(bridge: Bridge, event_id: str = "e1", name: str = "churn-drift", **data: Any) -> AmlEvent:
+    return happening(bridge, "DatasetDriftDetected", event_id=event_id, DataDriftName=name, **data)
+
+
+def recorded(found: Decisions, ledger: MemoryLedger) -> None:
+    """What was decided, as `record` would have written it by now."""
+    ledger.write(Records(rule_actions=found.rows))
+
+
+def only(found: Decisions) -> RuleAction:
+    (row,) = found.rows
+    return row
+
+
+def told(queues: MemoryQueues) -> Notify:
+    """The one notification that was asked for, and nothing else."""
+    (command,) = controls(queues)
+    assert isinstance(command, Notify)
+    return command

@@ -8,49 +8,33 @@ from typing import Any
 import pytest
 
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
-from bridge.adapters.memory_ledger import MemoryLedger
-from bridge.domain.actions import Notify
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import ServiceUnavailable
-from bridge.domain.pipelines import Allow, Catalogue
-from bridge.domain.records import AmlEvent, Records, RuleAction
-from bridge.domain.rules import CHAIN_LIMIT, PublishAction, SubmitAction
+from bridge.domain.rules import CHAIN_LIMIT, PublishAction
 from bridge.ports import Bridge, Queue
 from bridge.services.accept_runs import RunRequest
-from bridge.services.decide_rules import Decisions, RulesWait, decide_rules
+from bridge.services.decide_rules import RulesWait, decide_rules
 from bridge.services.submit_run import submit_run
-from tests.conftest import pipeline
-from tests.unit.occasions import controls, happening, rule, take, with_rules
+from tests.unit.occasions import (
+    RETRAIN,
+    drift,
+    happening,
+    only,
+    open_to_rules,
+    rule,
+    take,
+    told,
+    with_rules,
+)
 from tests.unit.requests import accepted
 
-RETRAIN = SubmitAction(pipeline="train", inputs={"as_of": "${date}"})
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
 def bridge(bridge: Bridge) -> Bridge:
     """Whose pipeline rules may run."""
-    open_ = replace(pipeline("train"), allow=Allow(principals=frozenset({"key", "rule:*"})))
-    return replace(bridge, catalogue=Catalogue([open_]))
-
-
-def drift(bridge: Bridge, event_id: str = "e1", name: str = "churn-drift", **data: Any) -> AmlEvent:
-    return happening(bridge, "DatasetDriftDetected", event_id=event_id, DataDriftName=name, **data)
-
-
-def recorded(found: Decisions, ledger: MemoryLedger) -> None:
-    ledger.write(Records(rule_actions=found.rows))
-
-
-def only(found: Decisions) -> RuleAction:
-    (row,) = found.rows
-    return row
-
-
-def told(queues: MemoryQueues) -> Notify:
-    (command,) = controls(queues)
-    assert isinstance(command, Notify)
-    return command
+    return open_to_rules(bridge)
 
 
 # every reason

@@ -12,37 +12,29 @@ from bridge.domain.actions import Deploy, Notify, Publish, RunDataFactory
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.pipelines import Allow, Catalogue
-from bridge.domain.records import AmlEvent, RuleAction
 from bridge.domain.rules import DataFactoryAction, DeployAction, NotifyAction, PublishAction, SubmitAction
 from bridge.ports import Bridge, Queue
-from bridge.services.decide_rules import Decisions, decide_rules
+from bridge.services.decide_rules import decide_rules
 from tests.conftest import pipeline
-from tests.unit.occasions import controls, happening, rule, take, with_rules
+from tests.unit.occasions import (
+    RETRAIN,
+    controls,
+    drift,
+    happening,
+    only,
+    open_to_rules,
+    rule,
+    take,
+    told,
+    with_rules,
+)
 from tests.unit.requests import accepted, request, statuses
-
-RETRAIN = SubmitAction(pipeline="train", inputs={"as_of": "${date}"})
 
 
 @pytest.fixture
 def bridge(bridge: Bridge) -> Bridge:
     """Whose pipeline rules may run."""
-    open_ = replace(pipeline("train"), allow=Allow(principals=frozenset({"key", "rule:*"})))
-    return replace(bridge, catalogue=Catalogue([open_]))
-
-
-def drift(bridge: Bridge, event_id: str = "e1", name: str = "churn-drift", **data: Any) -> AmlEvent:
-    return happening(bridge, "DatasetDriftDetected", event_id=event_id, DataDriftName=name, **data)
-
-
-def only(found: Decisions) -> RuleAction:
-    (row,) = found.rows
-    return row
-
-
-def told(queues: MemoryQueues) -> Notify:
-    (command,) = controls(queues)
-    assert isinstance(command, Notify)
-    return command
+    return open_to_rules(bridge)
 
 
 def test_a_run_that_a_rule_wants_is_accepted_like_any_other(bridge: Bridge, queues: MemoryQueues) -> None:

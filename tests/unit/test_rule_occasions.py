@@ -8,44 +8,29 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
-from bridge.domain.actions import Notify
 from bridge.domain.errors import ServiceUnavailable
-from bridge.domain.pipelines import Allow, Catalogue
-from bridge.domain.records import AmlEvent, Records, RuleAction
 from bridge.domain.rules import SubmitAction
 from bridge.ports import Bridge, Queue
-from bridge.services.decide_rules import Decisions, decide_rules
-from tests.conftest import pipeline
-from tests.unit.occasions import controls, happening, rule, with_rules
+from bridge.services.decide_rules import decide_rules
+from tests.unit.occasions import (
+    RETRAIN,
+    controls,
+    drift,
+    happening,
+    only,
+    open_to_rules,
+    recorded,
+    rule,
+    with_rules,
+)
 
-RETRAIN = SubmitAction(pipeline="train", inputs={"as_of": "${date}"})
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
 def bridge(bridge: Bridge) -> Bridge:
     """Whose pipeline rules may run."""
-    open_ = replace(pipeline("train"), allow=Allow(principals=frozenset({"key", "rule:*"})))
-    return replace(bridge, catalogue=Catalogue([open_]))
-
-
-def drift(bridge: Bridge, event_id: str = "e1", name: str = "churn-drift", **data: Any) -> AmlEvent:
-    return happening(bridge, "DatasetDriftDetected", event_id=event_id, DataDriftName=name, **data)
-
-
-def recorded(found: Decisions, ledger: MemoryLedger) -> None:
-    ledger.write(Records(rule_actions=found.rows))
-
-
-def only(found: Decisions) -> RuleAction:
-    (row,) = found.rows
-    return row
-
-
-def told(queues: MemoryQueues) -> Notify:
-    (command,) = controls(queues)
-    assert isinstance(command, Notify)
-    return command
+    return open_to_rules(bridge)
 
 
 def test_a_second_event_on_the_same_occasion_is_left_alone(
