@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
+from bridge.bootstrap import surroundings
 from bridge.cli.failures import WrongUsage
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
@@ -91,12 +92,7 @@ def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, str]:
 def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Surroundings:
     if settings is None:
         return Surroundings(catalogue=catalogue, channels=None, topics=None, has_default_topic=None)
-    return Surroundings(
-        catalogue=catalogue,
-        channels=frozenset(settings.channels),
-        topics=frozenset(settings.topics),
-        has_default_topic=settings.default_topic is not None,
-    )
+    return surroundings(settings, catalogue)
 
 
 def _app_file(environ: Mapping[str, str], setting: str, default: str) -> Path:

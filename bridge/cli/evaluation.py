@@ -18,8 +18,6 @@ from bridge.domain.rules import Condition, DeployAction, Rule, SubmitAction, buc
 from bridge.domain.verdicts import Reason, Verdict, judge
 from bridge.services.plan_actions import idempotency_key, principal
 
-#: What the app sends to its own rules.
-_OWN = frozenset({event_kinds.RUN_ENDED, event_kinds.DEPLOYMENT_ENDED})
 #: How rules.yaml spells what a condition wants, by its fields.
 _WANTED = {
     "equals": "equals",
@@ -139,24 +137,16 @@ class Judge:
 
 
 def usual_door(event: AmlEvent) -> str:
-    """The door by which events of this type come."""
-    kind = event.event_type.lower()
-    if kind.startswith(aml_events.PREFIX):
-        return aml_events.WORKSPACE_DOOR
-    return event_kinds.BRIDGE_DOOR if kind in _OWN else "custom"
+    """The door by which an event of this type comes to the app, for events in files, which do not say."""
+    known = event_kinds.doors(event)
+    return "custom" if "custom" in known else next(iter(known))
 
 
 def refusal(event: AmlEvent) -> str | None:
     """Why the app would not show the event to the rules, as far as its type and its door say."""
-    kind = event.event_type.lower()
-    if kind == aml_events.RUN_REQUEST:
+    if event.event_type.lower() == aml_events.RUN_REQUEST:
         return "it asks for a run itself: rules do not see it"
-    if kind.startswith(event_kinds.BRIDGE_PREFIX) and kind not in _OWN:
-        return f"types that begin with Bridge. are the app's own, and it sends none called {event.event_type}"
-    usual = usual_door(event)
-    if usual not in {"custom", event.door}:
-        return f"events of this type count from the door {usual} only, not from {event.door}"
-    return None
+    return event_kinds.door_problem(event)
 
 
 def used_before(evaluated: Evaluated, first: dict[str, AmlEvent]) -> Evaluated:

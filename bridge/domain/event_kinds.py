@@ -9,6 +9,7 @@ RUN_ENDED = "bridge.runended"
 DEPLOYMENT_ENDED = "bridge.deploymentended"
 BRIDGE_DOOR = "bridge"
 BRIDGE_PREFIX = "bridge."
+OWN = frozenset({RUN_ENDED, DEPLOYMENT_ENDED})
 #: What a model monitor's breach is called here: it comes as a changed status of the monitor's run, told by a tag.
 MONITOR_BREACHED = "modelmonitorbreached"
 #: Source: learn.microsoft.com, "Monitor the performance of models deployed to production".
@@ -41,6 +42,24 @@ def kind_of(name: str) -> str:
     """The kind that rules.yaml means: a short name of the list above, or a type in any case."""
     folded = {short.lower(): kind for short, kind in NAMES.items()}
     return folded.get(name.lower(), name.lower())
+
+
+def doors(event: AmlEvent) -> frozenset[str]:
+    """From where events of this type count; the door is set by the subscription, the type by whoever publishes."""
+    kind = event.event_type.lower()
+    if kind.startswith(aml_events.PREFIX):
+        return frozenset({aml_events.WORKSPACE_DOOR})
+    return frozenset({BRIDGE_DOOR}) if kind in OWN else aml_events.REQUEST_DOORS
+
+
+def door_problem(event: AmlEvent) -> str | None:
+    """Why the event counts for nothing, by its type and its door; None when it counts."""
+    if event.event_type.lower().startswith(BRIDGE_PREFIX) and event.event_type.lower() not in OWN:
+        return f"types that begin with Bridge. are the app's own, and it sends none called {event.event_type}"
+    known = doors(event)
+    if event.door in known:
+        return None
+    return f"events of this type count from the door {' or '.join(sorted(known))} only, not from {event.door}"
 
 
 def kinds(event: AmlEvent) -> frozenset[str]:

@@ -31,17 +31,14 @@ def ingest_event(event: AmlEvent, bridge: Bridge, *, try_: int = 0) -> None:
         request_run(event, bridge)
         return
     hint = None
-    if kind.startswith(event_kinds.BRIDGE_PREFIX) and not _is_own(event):
-        log.warning("refused event %s of type %s from door %s", event.id, event.event_type, event.door)
+    if (problem := event_kinds.door_problem(event)) is not None:
+        log.warning("refused event %s of type %s: %s", event.id, event.event_type, problem)
         return
     if kind.startswith(aml_events.PREFIX):
-        if event.door != aml_events.WORKSPACE_DOOR or event.topic.lower() not in bridge.workspace_ids:
-            log.warning("refused an AML event from door %s, topic %s: not one of ours", event.door, event.topic)
+        if event.topic.lower() not in bridge.workspace_ids:
+            log.warning("refused an AML event of topic %s: not one of our workspaces", event.topic)
             return
         hint = _our_hint(event, bridge)
-    elif not kind.startswith(event_kinds.BRIDGE_PREFIX) and event.door not in aml_events.REQUEST_DOORS:
-        log.warning("refused event %s of type %s from door %s", event.id, event.event_type, event.door)
-        return
     if kind == event_kinds.RUN_ENDED:
         publish_end(event, bridge)
     decisions = _decided(event, try_, bridge)
@@ -52,12 +49,6 @@ def ingest_event(event: AmlEvent, bridge: Bridge, *, try_: int = 0) -> None:
     _keep(event, hint, decisions, bridge)
     if hint is not None and _needs_check(hint):
         check_chain.one_shot(CheckRun(run_id=hint.run_id, workspace=hint.workspace, origin=f"e.{event.id}"), bridge)
-
-
-def _is_own(event: AmlEvent) -> bool:
-    """Anyone who may publish could send the type; only the app itself sends by this door."""
-    known = {event_kinds.RUN_ENDED, event_kinds.DEPLOYMENT_ENDED}
-    return event.door == event_kinds.BRIDGE_DOOR and event.event_type.lower() in known
 
 
 def _our_hint(event: AmlEvent, bridge: Bridge) -> RunHint | None:

@@ -115,3 +115,13 @@ def test_types_of_the_bridge_itself_count_by_its_own_door_only() -> None:
         replace(event, event_type="Bridge.SubmitRun", door="custom"),
     ):
         assert judge.evaluated(other).refused
+
+
+@pytest.mark.parametrize("door", ["workspace", "bridge", "unknown"])
+def test_an_event_by_a_door_that_does_not_count_is_foretold_to_do_nothing(door: str, bridge: Bridge) -> None:
+    rule = Rule(name="r", on=on("Contoso.Closed"), action=PublishAction(event_type="Seen"))
+    (event,) = read_events(b'{"id": "e", "eventType": "Contoso.Closed", "data": {}}', door)
+
+    found = Judge(rules=(rule,), catalogue=CATALOGUE, bridge_name="bridge").evaluated(event)
+
+    assert found.refused == f"events of this type count from the door custom or snowflake only, not from {door}"
