@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from bridge.adapters.arm import translated
 from bridge.adapters.azureml_clients import AmlClients
-from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
+from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState, moved
 from bridge.domain.errors import PermanentError, RetryableError
 
 #: The versions that azure-ai-ml 1.35 uses.
@@ -82,23 +82,6 @@ class AmlDeployments:
 
     def _url(self, workspace: str, endpoint: str) -> str:
         return f"{self._clients.url(workspace)}/onlineEndpoints/{quote(endpoint, safe='')}"
-
-
-def moved(traffic: Mapping[str, int], deployment: str, percent: int) -> dict[str, int]:
-    """The percents once the deployment has its share: the others keep their proportions in the rest.
-
-    Azure ML takes only percents that add up to 100, or none at all: a deployment that no other shares with gets all.
-    """
-    others = {name: share for name, share in sorted(traffic.items()) if name != deployment and share > 0}
-    if not others:
-        return {deployment: 100} if percent else {}
-    rest, whole = 100 - percent, sum(others.values())
-    shares = {name: share * rest // whole for name, share in others.items()}
-    # What rounding down left over goes to those that lost most by it.
-    by_loss = sorted(others, key=lambda name: (-(others[name] * rest % whole), name))
-    for name in by_loss[: rest - sum(shares.values())]:
-        shares[name] += 1
-    return {name: share for name, share in {**shares, deployment: percent}.items() if share}
 
 
 def _deployment(resource: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Deployment:

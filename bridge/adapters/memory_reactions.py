@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.adapters.azureml_endpoints import moved
 from bridge.domain.actions import Notify, RunDataFactory
-from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
+from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState, moved
 from bridge.domain.errors import PermanentError
 
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import pytest
 
 from bridge.adapters.azureml_clients import AmlClients
-from bridge.adapters.azureml_endpoints import AmlDeployments, moved
+from bridge.adapters.azureml_endpoints import AmlDeployments
 from bridge.adapters.memory_reactions import MemoryDeployments
-from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
+from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState, moved
 from bridge.domain.errors import PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
