@@ -1,4 +1,4 @@
-"""`python -m bridge.local up | demo`: the laptop stack for people and for other programs."""
+"""`python -m bridge.local up | demo | chaos`: the laptop stack for people and for other programs."""
 
 import argparse
 import contextlib
@@ -32,6 +32,13 @@ def _run(arguments: argparse.Namespace) -> int:
             from bridge.local.demo import run_demo
 
             return run_demo()
+        if arguments.command == "chaos":
+            from bridge.local.chaos.run import run_chaos
+
+            chaos = run_chaos(
+                count=arguments.runs, seed=arguments.seed, hosts=arguments.hosts, report=arguments.report, say=_say
+            )
+            return 0 if chaos.is_good else 1
         return _up(arguments)
     print("\nstopped")
     return 0 if arguments.command == "up" else 130
@@ -41,6 +48,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bridge.local", description="The bridge on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="start everything, run some SQL, show the runs, stop")
+    chaos = commands.add_parser("chaos", help="start runs while everything fails, then compare what became of them")
+    chaos.add_argument("--runs", type=int, default=1000, metavar="N", help="how many runs (default: 1000)")
+    chaos.add_argument("--seed", type=int, metavar="S", help="of requests and faults (default: any; it is printed)")
+    chaos.add_argument("--hosts", type=int, default=3, metavar="N", help="instances of the app, 2 or more (default: 3)")
+    chaos.add_argument("--report", type=Path, metavar="FILE", help="also write what was found to FILE, as JSON")
     up = commands.add_parser("up", help="start everything and stay up until Ctrl-C")
     up.add_argument("--endpoints", type=Path, metavar="FILE", help="also write the endpoints to FILE, as JSON")
     up.add_argument("--port-base", type=int, metavar="N", help="use ports N and following (default: free ones)")
@@ -55,6 +67,10 @@ def _arguments() -> argparse.Namespace:
         help="of the app; may be repeated",
     )
     return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -45,19 +45,24 @@ class FaultPlan:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        #: Those that may still strike: a long run plans thousands, and every request asks.
+        self._live: list[Fault] = []
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> Fault:
         with self._lock:
             self._faults.append(fault)
+            self._live.append(fault)
         return fault
 
     def strike(self, *kinds: str, **facts: Any) -> Fault | None:
         """The first live fault of these kinds that agrees with the request, counted; None when all is well."""
         with self._lock:
-            for fault in self._faults:
+            for fault in self._live:
                 if fault.kind in kinds and not fault.consumed and fault.agrees(facts):
                     fault.struck += 1
+                    if fault.consumed:
+                        self._live.remove(fault)
                     return fault
         return None
 
@@ -71,6 +76,7 @@ class FaultPlan:
     def clear(self) -> None:
         with self._lock:
             self._faults.clear()
+            self._live.clear()
 
 
 def _agrees(wanted: Any, actual: Any) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,11 +21,15 @@ class _Server(uvicorn.Server):
 
 
 class HttpListener:
-    """One ASGI app on one loopback port; while it is down, connections are refused."""
+    """One ASGI app on one loopback port; while it is down, connections are refused.
 
-    def __init__(self, app: Any, port: int) -> None:
+    Several processes may share a port: the system gives each new connection to one of those that listen.
+    """
+
+    def __init__(self, app: Any, port: int, *, shares_port: bool = False) -> None:
         self._app = app
         self._port = port
+        self._shares_port = shares_port
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -38,7 +43,8 @@ class HttpListener:
             self._app, host="127.0.0.1", port=self._port, log_level="warning", access_log=False, lifespan="off"
         )
         self._server = _Server(config)
-        self._task = asyncio.create_task(self._server.serve())
+        sockets = [_shared_socket(self._port)] if self._shares_port else None
+        self._task = asyncio.create_task(self._server.serve(sockets))
         while not self._server.started:
             if self._task.done():
                 raise RuntimeError(f"port {self._port} could not be opened")
@@ -50,6 +56,13 @@ class HttpListener:
         self._server.should_exit = self._server.force_exit = True
         await self._task
         self._server = self._task = None
+
+
+def _shared_socket(port: int) -> socket.socket:
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.bind(("127.0.0.1", port))
+    return listening
 
 
 async def until_stopped(*, with_parent: bool) -> None:

@@ -14,10 +14,15 @@ import httpx
 
 from bridge.local import endpoints
 from bridge.local.endpoints import Ports, url
-from bridge.local.processes import OFFLINE, ROOT, ChildProcess, app_python, emulator, minimal_environment
+from bridge.local.processes import OFFLINE, ROOT, ChildProcess, app_python, emulator, free_port, minimal_environment
 from bridge.local.sql_scripts import apply_ledger
 
 HOST = "functions"
+
+
+def host_names(count: int) -> list[str]:
+    """The Functions hosts of a stack: instances of one app."""
+    return [HOST, *(f"{HOST}-{number}" for number in range(2, count + 1))]
 
 
 @dataclass
@@ -28,6 +33,8 @@ class Stack:
     directory: Path
     settings: dict[str, str]
     processes: dict[str, ChildProcess] = field(default_factory=dict)
+    #: Control ports of the Functions hosts, by name.
+    hosts: dict[str, int] = field(default_factory=dict)
     #: One for all calls: to make one costs a tenth of a second. No certificates, because nothing leaves loopback.
     _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False, verify=False))  # noqa: S501
 
@@ -36,7 +43,7 @@ class Stack:
         return endpoints.endpoints(self.ports)
 
     def control_url(self, service: str) -> str:
-        return url(getattr(self.ports, f"{service}_control"))
+        return url(self.hosts.get(service) or getattr(self.ports, f"{service}_control"))
 
     def call(self, service: str, method: str, path: str, body: Any = None) -> Any:
         """One call to a service's control surface; the JSON answer, None when there is none."""
@@ -62,7 +69,7 @@ class Stack:
         The queues come last: a message that becomes due finds the world as it will be then.
         """
         running = self.services()
-        for service in sorted(running, key=lambda name: name in {"service_bus", HOST}):
+        for service in sorted(running, key=lambda name: name == "service_bus" or name in self.hosts):
             self.call(service, "POST", "/clock", {"advance_seconds": seconds})
 
     def reset(self) -> None:
@@ -71,16 +78,16 @@ class Stack:
             self.call(service, "POST", "/reset", {})
 
     def services(self) -> list[str]:
-        """Those whose processes run, the Functions host last."""
+        """Those whose processes run, the Functions hosts last."""
         return [name for name, process in self.processes.items() if process.is_running]
 
-    def start_host(self) -> None:
-        """Start the Functions host, or start it again after it was killed."""
-        if HOST in self.processes:
-            self.processes[HOST].stop()
-        self.processes[HOST] = self._host()
-        self.processes[HOST].start()
-        self.processes[HOST].wait_until_healthy()
+    def start_host(self, name: str = HOST) -> None:
+        """Start a Functions host, or start it again after it was killed."""
+        if name in self.processes:
+            self.processes[name].stop()
+        self.processes[name] = self._host(name)
+        self.processes[name].start()
+        self.processes[name].wait_until_healthy()
 
     def start_emulators(self) -> None:
         for name, process in self._emulators().items():
@@ -103,45 +110,48 @@ class Stack:
             "service_bus": emulator(
                 "servicebus", ports.service_bus, ports.service_bus_control,
                 "--http-port", str(ports.service_bus_http), "--config", queues, "--key", endpoints.SAS_KEY,
-                log_file=self._log("service_bus"),
+                log_file=self.log_file("service_bus"),
             ),
             "event_grid": emulator(
                 "eventgrid", ports.event_grid, ports.event_grid_control,
                 "--config", topics, "--service-bus-url", url(ports.service_bus_http),
                 "--service-bus-key", endpoints.SAS_KEY,
-                log_file=self._log("event_grid"),
+                log_file=self.log_file("event_grid"),
             ),
             "azure_ml": emulator(
                 "aml", ports.azure_ml, ports.azure_ml_control,
                 "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
                 "--workspace-scope", endpoints.WORKSPACE_ID,
-                log_file=self._log("azure_ml"),
+                log_file=self.log_file("azure_ml"),
             ),
             "snowflake": emulator(
-                "snowflake", ports.snowflake, ports.snowflake_control, log_file=self._log("snowflake")
+                "snowflake", ports.snowflake, ports.snowflake_control, log_file=self.log_file("snowflake")
             ),
             "entra": emulator(
                 "entra", ports.entra, ports.entra_control,
                 "--config", self._file("entra.json", endpoints.entra_config()),
-                log_file=self._log("entra"),
+                log_file=self.log_file("entra"),
             ),
         }  # fmt: skip
 
-    def _host(self) -> ChildProcess:
-        ports = self.ports
+    def _host(self, name: str) -> ChildProcess:
+        control_port = self.hosts[name]
         command = [
             app_python(), "-m", "bridge.local.host", str(ROOT),
-            "--port", str(ports.functions), "--control-port", str(ports.functions_control), "--with-parent",
+            "--port", str(self.ports.functions), "--control-port", str(control_port), "--with-parent",
         ]  # fmt: skip
+        if len(self.hosts) > 1:
+            command.append("--share-port")
         environment = minimal_environment() | self.settings | endpoints.host_keys()
-        return ChildProcess(HOST, command, f"{url(ports.functions)}/admin/host/status", environment, self._log(HOST))
+        return ChildProcess(name, command, f"{url(control_port)}/ready", environment, self.log_file(name))
 
     def _file(self, name: str, content: Any) -> str:
         path = self.directory / name
         path.write_text(json.dumps(content), encoding="utf-8")
         return str(path)
 
-    def _log(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
+        """What a process has printed so far."""
         return self.directory / f"{name}.log"
 
 
@@ -150,11 +160,13 @@ def local_stack(
     *,
     port_base: int | None = None,
     host: bool = True,
+    hosts: int = 1,
     settings: Mapping[str, str] | Callable[[Ports], Mapping[str, str]] | None = None,
 ) -> Iterator[Stack]:
     """A stack that is ready: queues, topics and components exist, the ledger's tables are made, the app listens.
 
-    `settings` replace those of the app; some can only be written once the ports are known.
+    `settings` replace those of the app; some can only be written once the ports are known. Several `hosts` share one
+    port and the queues, as an app's instances do.
     """
     ports = Ports.choose(port_base)
     os.environ.update(OFFLINE)  # for the connector in this process
@@ -163,11 +175,12 @@ def local_stack(
         cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
         given = settings(ports) if callable(settings) else settings or {}
         stack = Stack(ports, directory, {**endpoints.app_settings(ports), **given})
+        stack.hosts = {name: ports.functions_control if name == HOST else free_port() for name in host_names(hosts)}
         cleanup.callback(stack.stop)
         stack.start_emulators()
         for mapping in endpoints.url_map(ports):
             stack.call("snowflake", "POST", "/url-map", mapping)
         apply_ledger(endpoints.snowflake_arguments(ports))
-        if host:
-            stack.start_host()
+        for name in stack.hosts if host else ():
+            stack.start_host(name)
         yield stack

@@ -1,8 +1,11 @@
-"""The emulator's time: what waits uses a clock that can be pushed forward, what clients read is the real time."""
+"""The emulator's time: what waits uses a clock that can be pushed forward, what clients read is the real time.
+
+Unless it is told to be wrong: no two services agree on what time it is.
+"""
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class Clock:
@@ -15,7 +18,12 @@ class Clock:
     ) -> None:
         self._monotonic = monotonic
         self._skipped = 0.0
-        self.utc = utc
+        self._utc = utc
+        #: How far the times that clients read are from the real ones.
+        self.skew = timedelta()
+
+    def utc(self) -> datetime:
+        return self._utc() + self.skew
 
     def now(self) -> float:
         return self._monotonic() + self._skipped

@@ -1,5 +1,6 @@
 """What only this emulator's control surface has: seeding, jobs as they are inside, requests, latency."""
 
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -69,6 +70,10 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         emulator.latency_ms = float((await request.json())["ms"])
         return Response(status_code=204)
 
+    async def skew(request: Request) -> Response:
+        emulator.clock.skew = timedelta(seconds=float((await request.json())["seconds"]))
+        return Response(status_code=204)
+
     async def events(_: Request) -> Response:
         return JSONResponse(emulator.publisher.counts)
 
@@ -77,6 +82,7 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         Route("/components", components, methods=["GET"]),
         Route("/requests", requests, methods=["GET"]),
         Route("/latency", latency, methods=["POST"]),
+        Route("/skew", skew, methods=["POST"]),
         Route("/events", events, methods=["GET"]),
     ]
 

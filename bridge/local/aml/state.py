@@ -4,6 +4,7 @@ import json
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ class AmlEmulator:
         """Forget what happened and what was seeded by hand; keep the options and their seed."""
         options, scale = self.options, self.options.time_scale
         self.latency_ms = options.latency_ms
+        self.clock.skew = timedelta()
         self.limits = Limits(self.clock.now) if options.has_limits else None
         self.requests = RequestLog()
         #: The workspace of the last request.

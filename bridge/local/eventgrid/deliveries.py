@@ -1,5 +1,6 @@
 """What is under way to the subscribers: when each attempt is due, and how a delivery ends."""
 
+import heapq
 import itertools
 import uuid
 from collections.abc import Sequence
@@ -30,8 +31,6 @@ class Delivery:
     system_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     attempts: int = 0
     last_attempt_at: str | None = None
-    #: Held back until another event of the topic has been delivered.
-    is_held: bool = False
 
 
 class EventGridEmulator:
@@ -47,6 +46,9 @@ class EventGridEmulator:
     def reset(self) -> None:
         """Forget what is under way and what was counted; keep the topics."""
         self._pending: dict[int, Delivery] = {}
+        #: By topic: due time and number of those that wait for their turn, and those held back.
+        self._waiting: dict[str, list[tuple[float, int]]] = {name: [] for name in self.topics}
+        self._held: dict[str, list[Delivery]] = {name: [] for name in self.topics}
         self.dead_letters: list[dict[str, Any]] = []
         self._counts = {topic.door: dict.fromkeys(_COUNTS, 0) for topic in self.topics.values()}
 
@@ -69,25 +71,30 @@ class EventGridEmulator:
             if kind == "drop":
                 self._counts[topic.door]["dropped"] += 1
                 continue
-            delivery = self._begin(topic, event)
-            if fault and kind == "delay":
-                delivery.due += float(fault.params["seconds"])
-            delivery.is_held = kind == "reorder"
+            wait = float(fault.params["seconds"]) if fault and kind == "delay" else 0.0
+            delivery = self._begin(topic, event, wait, is_held=kind == "reorder")
             if kind == "duplicate":
-                self._begin(topic, event).system_id = delivery.system_id
+                self._begin(topic, event, 0.0, is_held=False).system_id = delivery.system_id
 
-    def _begin(self, topic: Topic, event: Event) -> Delivery:
+    def _begin(self, topic: Topic, event: Event, wait: float, *, is_held: bool) -> Delivery:
         now = self.clock.now()
-        delivery = Delivery(topic, event, next(self._numbers), due=now, expires=now + topic.ttl_minutes * 60)
+        expires = now + topic.ttl_minutes * 60
+        delivery = Delivery(topic, event, next(self._numbers), due=now + wait, expires=expires)
         self._pending[delivery.number] = delivery
+        if is_held:
+            self._held[topic.name].append(delivery)
+        else:
+            self._wait(delivery)
         return delivery
 
+    def _wait(self, delivery: Delivery) -> None:
+        heapq.heappush(self._waiting[delivery.topic.name], (delivery.due, delivery.number))
+
     def next_due(self, topic: Topic) -> Delivery | None:
-        """The delivery of this topic whose turn it is now; one that expired while waiting becomes a dead letter."""
-        now = self.clock.now()
-        waiting = (each for each in self._pending.values() if each.topic is topic and not each.is_held)
-        due = sorted((each for each in waiting if each.due <= now), key=lambda each: (each.due, each.number))
-        for delivery in due:
+        """The delivery of this topic whose turn it is now, to be attempted; one that has expired is a dead letter."""
+        now, waiting = self.clock.now(), self._waiting[topic.name]
+        while waiting and waiting[0][0] <= now:
+            delivery = self._pending[heapq.heappop(waiting)[1]]
             if delivery.expires > now:
                 return delivery
             self._bury(delivery, "TimeToLiveExceeded", "TimedOut")
@@ -97,9 +104,9 @@ class EventGridEmulator:
         if self._pending.pop(delivery.number, None) is None:
             return  # forgotten by a reset meanwhile
         self._counts[delivery.topic.door]["delivered"] += 1
-        for other in self._pending.values():
-            if other.topic is delivery.topic:
-                other.is_held = False
+        held, self._held[delivery.topic.name] = self._held[delivery.topic.name], []
+        for other in held:
+            self._wait(other)
 
     def failed(self, delivery: Delivery, outcome: str, *, is_final: bool) -> None:
         """Plan the next attempt, unless there is none."""
@@ -115,6 +122,7 @@ class EventGridEmulator:
         else:
             wait = RETRY_SECONDS[min(delivery.attempts, len(RETRY_SECONDS)) - 1]
             delivery.due = min(self.clock.now() + wait, delivery.expires)
+            self._wait(delivery)
 
     def _bury(self, delivery: Delivery, reason: str, outcome: str) -> None:
         """Turn it into a dead letter, with the fields that the service adds to one."""

@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("directory", type=Path, metavar="APPDIR", help="the folder of function_app.py and host.json")
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--control-port", type=int, default=7072)
+    parser.add_argument("--share-port", action="store_true", help="with other hosts of the same app, as its instances")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
     arguments = parser.parse_args()
     directory = arguments.directory.resolve()
@@ -35,7 +36,14 @@ def main() -> None:
         print(f"The function app cannot start.\n{error}", flush=True)
         sys.exit(1)
     _describe(functions, options)
-    host = Host(functions, options, os.environ, port=arguments.port, control_port=arguments.control_port)
+    host = Host(
+        functions,
+        options,
+        os.environ,
+        port=arguments.port,
+        control_port=arguments.control_port,
+        shares_port=arguments.share_port,
+    )
     asyncio.run(_serve(host, with_parent=arguments.with_parent))
     if host.has_stuck_calls:
         log.warning("calls that did not end in time are left behind")

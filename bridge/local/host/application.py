@@ -42,6 +42,7 @@ class Host:
         *,
         port: int,
         control_port: int,
+        shares_port: bool = False,
     ) -> None:
         threads = environment.get("PYTHON_THREADPOOL_THREAD_COUNT")
         self._invoker = Invoker(options.function_timeout_seconds, FaultPlan(), int(threads) if threads else None)
@@ -56,8 +57,8 @@ class Host:
         ]
         self._timers = [Timer(function, self._invoker) for function in enabled if function.kind == TIMER]
         self._front = FrontDoor(self._routes(functions, enabled, options, environment))
-        self._http = HttpListener(self._front, port)
-        control = HostControl(self._invoker.faults, self._invoker, self._timers)
+        self._http = HttpListener(self._front, port, shares_port=shares_port)
+        control = HostControl(self._invoker.faults, self._invoker, self._timers, self._is_ready)
         self._control = HttpListener(control_app(control, self._http.listen, control.routes), control_port)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_started = False

@@ -1,7 +1,7 @@
-"""The host's side of the control port: counts, the timers' clock, firing a timer, faults."""
+"""The host's side of the control port: readiness, counts, the timers' clock, firing a timer, faults."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,8 +15,11 @@ from bridge.local.host.timers import Timer
 class HostControl:
     """What `bridge.local.control.control_app` serves, and the routes that only the host has."""
 
-    def __init__(self, faults: FaultPlan, invoker: Invoker, timers: Sequence[Timer]) -> None:
+    def __init__(
+        self, faults: FaultPlan, invoker: Invoker, timers: Sequence[Timer], is_ready: Callable[[], bool]
+    ) -> None:
         self.faults = faults
+        self._is_ready = is_ready
         self._invoker = invoker
         self._timers = {timer.function.name: timer for timer in timers}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -24,6 +27,7 @@ class HostControl:
     @property
     def routes(self) -> list[BaseRoute]:
         return [
+            Route("/ready", self._ready, methods=["GET"]),
             Route("/invocations", self._invocations, methods=["GET"]),
             Route("/timers/{name}/fire", self._fire, methods=["POST"]),
         ]
@@ -34,6 +38,10 @@ class HostControl:
 
     def reset(self) -> None:
         self._invoker.forget_counts()
+
+    async def _ready(self, _: Request) -> Response:
+        """As /admin/host/status, for one of several hosts that share a port."""
+        return Response(status_code=200 if self._is_ready() else 503)
 
     async def _invocations(self, _: Request) -> Response:
         return JSONResponse(self._invoker.to_json())
