@@ -1,6 +1,6 @@
 """Writes records to the ledger, as the only writer: nothing is lost, one bad row never holds up its neighbours."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bridge.domain.errors import RefusedData, RetryableError
 from bridge.domain.records import Records, dead_letter
@@ -11,12 +11,14 @@ REFUSED = "REFUSED_BY_LEDGER"
 #: A ledger that is away is asked again after 10 s, 20 s, … 10 min.
 FIRST_RETRY = timedelta(seconds=10)
 LAST_RETRY = timedelta(minutes=10)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def record_events(records: Records, bridge: Bridge) -> None:
     """Append the records; while the ledger is away, put them off, all to one moment.
 
-    The shared moment, without jitter, is on purpose: when the ledger is back, catching up is a few large statements.
+    The shared moment, without jitter and the same for every instance, is on purpose: when the ledger is back, catching
+    up is a few large statements.
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
     if not len(records):
@@ -25,8 +27,14 @@ def record_events(records: Records, bridge: Bridge) -> None:
         _write(records, bridge)
     except RetryableError as error:
         delay = min(FIRST_RETRY * 2 ** min(records.try_, 20), LAST_RETRY)
-        due = bridge.clock.now() + max(delay, error.retry_after or timedelta())
+        due = next_moment(bridge.clock.now() + (error.retry_after or timedelta()), delay)
         send_records(records.next_try(), bridge, due=due)
+
+
+def next_moment(at: datetime, interval: timedelta) -> datetime:
+    """The first full interval after `at`: whatever is put off meanwhile, by whomever, meets there."""
+    since = at - EPOCH
+    return EPOCH + (since // interval + 1) * interval
 
 
 def _write(records: Records, bridge: Bridge) -> None:

@@ -157,14 +157,30 @@ def test_a_batch_is_one_write(bridge: Bridge, ledger: MemoryLedger) -> None:
 def test_while_the_ledger_is_away_the_batch_is_put_off_to_one_moment(
     bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock
 ) -> None:
-    ledger.failures.append(ServiceUnavailable())
+    ledger.failures += [ServiceUnavailable(), ServiceUnavailable(retry_after=timedelta(seconds=15))]
+    started = clock.now()
 
     record_events(facts(3000, bridge), bridge)
+    clock.advance(timedelta(seconds=1))
+    record_events(replace(facts(3000, bridge), try_=1), bridge)
 
     messages = queues.sent[Queue.RUN_EVENTS]
-    assert {message.due for message in messages} == {clock.now() + timedelta(seconds=10)}
+    assert started.second % 20 == 0
+    assert {message.due for message in messages} == {started + timedelta(seconds=10), started + timedelta(seconds=20)}
     assert len({message.message_id for message in messages}) == len(messages)
-    assert len(reported(queues)) == 3000
+    assert len(reported(queues)) == 6000
+
+
+def test_what_is_put_off_within_an_outage_meets_at_one_moment(
+    bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock
+) -> None:
+    ledger.failures += [ServiceUnavailable()] * 60
+
+    for _ in range(60):  # ten minutes of batches that have failed before
+        record_events(replace(facts(10, bridge), try_=9), bridge)
+        clock.advance(timedelta(seconds=9.9))
+
+    assert len({message.due for message in queues.sent[Queue.RUN_EVENTS]}) == 1
 
 
 def test_it_never_gives_up_on_the_ledger(bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger) -> None:

@@ -30,8 +30,8 @@ POISON_MARK = "poison-"
 #: A backlog this small is no reason to go on with the storm.
 SMALL_BACKLOG = 20
 PROGRESS_SECONDS = 10.0
-#: For one round of settling; a lock of a killed instance, and a batch of rows, fit in several times.
-ROUND_SECONDS = 180.0
+#: For one round of settling: checks of thousands of runs may become due in it.
+ROUND_SECONDS = 900.0
 ROUNDS = 200
 SKIP_SECONDS = 15 * 60
 ROWS = "SELECT run_id, status, inputs, conflicts, error_code FROM runs_all"
