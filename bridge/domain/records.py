@@ -1,10 +1,11 @@
 """What the ledger keeps, in the form that travels through the queue `run-events`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Self
 
 from bridge.domain.events import RunEvent
@@ -133,10 +134,13 @@ class Records:
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._tables().values())
 
-    def __add__(self, other: "Records") -> "Records":
-        mine, theirs = self._tables(), other._tables()
-        merged: dict[str, Any] = {name: (*mine[name], *theirs[name]) for name in mine}
-        return Records(**merged, try_=max(self.try_, other.try_))
+    @classmethod
+    def together(cls, parts: Sequence["Records"]) -> "Records":
+        """All of them as one."""
+        merged: dict[str, Any] = {
+            name: tuple(chain.from_iterable(getattr(part, name) for part in parts)) for name in cls()._tables()
+        }
+        return cls(**merged, try_=max((part.try_ for part in parts), default=0))
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)

@@ -30,6 +30,8 @@ from bridge.services.submit_run import submit_request, submit_run
 
 log = logging.getLogger(__name__)
 POISON = "POISON"
+#: Rows that `record` holds in memory at a time: as many as fit into two statements or three.
+ROWS_AT_ONCE = 10_000
 DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)
@@ -102,22 +104,36 @@ def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
 
 def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
     """A batch of `run-events`: one write for all that can be read, dead letters for the rest, in the same write."""
-    together = Records()
+    record_events(_parts(messages, bridge), bridge)
+
+
+def _parts(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> Iterator[Records]:
+    """The messages' records, read as they are needed: a large batch takes much more memory read than unread."""
+    read: list[Records] = []
+    rows = 0
     for message in messages:
-        try:
-            together += records.read_records(message.get_body())
-        except PoisonMessage as error:
-            letter = dead_letter(
-                queue=Queue.RUN_EVENTS,
-                message_id=_message_id(message, Queue.RUN_EVENTS),
-                body=_text(message),
-                reason=POISON,
-                description=str(error),
-                run_id=None,
-                at=bridge.clock.now(),
-            )
-            together += Records(dead_letters=(letter,))
-    record_events(together, bridge)
+        read.append(_records(message, bridge))
+        rows += len(read[-1])
+        if rows >= ROWS_AT_ONCE:
+            yield Records.together(read)
+            read, rows = [], 0
+    yield Records.together(read)
+
+
+def _records(message: func.ServiceBusMessage, bridge: Bridge) -> Records:
+    try:
+        return records.read_records(message.get_body())
+    except PoisonMessage as error:
+        letter = dead_letter(
+            queue=Queue.RUN_EVENTS,
+            message_id=_message_id(message, Queue.RUN_EVENTS),
+            body=_text(message),
+            reason=POISON,
+            description=str(error),
+            run_id=None,
+            at=bridge.clock.now(),
+        )
+        return Records(dead_letters=(letter,))
 
 
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:

@@ -1,5 +1,6 @@
 """Writes records to the ledger, as the only writer: nothing is lost, one bad row never holds up its neighbours."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from bridge.domain.errors import RefusedData, RetryableError
@@ -11,24 +12,38 @@ REFUSED = "REFUSED_BY_LEDGER"
 #: A ledger that is away is asked again after 10 s, 20 s, … 10 min.
 FIRST_RETRY = timedelta(seconds=10)
 LAST_RETRY = timedelta(minutes=10)
+#: For all writes of one call: with the last of them it still ends well within the locks of its messages.
+BUDGET = timedelta(seconds=120)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def record_events(records: Records, bridge: Bridge) -> None:
-    """Append the records; while the ledger is away, put them off, all to one moment.
+def record_events(parts: Iterable[Records], bridge: Bridge) -> None:
+    """Append the records, part by part; while the ledger is away or slow, put them off, all to one moment.
 
     The shared moment, without jitter and the same for every instance, is on purpose: when the ledger is back, catching
     up is a few large statements.
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
-    if not len(records):
-        return
-    try:
-        _write(records, bridge)
-    except RetryableError as error:
-        delay = min(FIRST_RETRY * 2 ** min(records.try_, 20), LAST_RETRY)
-        due = next_moment(bridge.clock.now() + (error.retry_after or timedelta()), delay)
-        send_records(records.next_try(), bridge, due=due)
+    started = bridge.clock.now()
+    away: RetryableError | None = None
+    for records in parts:
+        if not len(records):
+            continue
+        if away is None and bridge.clock.now() - started > BUDGET:
+            away = RetryableError("the ledger is slow")
+        if away is None:
+            try:
+                _write(records, bridge)
+            except RetryableError as error:
+                away = error
+        if away is not None:
+            _put_off(records, away, bridge)
+
+
+def _put_off(records: Records, away: RetryableError, bridge: Bridge) -> None:
+    delay = min(FIRST_RETRY * 2 ** min(records.try_, 20), LAST_RETRY)
+    due = next_moment(bridge.clock.now() + (away.retry_after or timedelta()), delay)
+    send_records(records.next_try(), bridge, due=due)
 
 
 def next_moment(at: datetime, interval: timedelta) -> datetime:

@@ -10,6 +10,9 @@ from bridge.ports import Bridge, Message, Queue
 
 #: A Standard queue takes 256 KB, properties and envelope included.
 MESSAGE_LIMIT_BYTES = 192 * 1024
+#: Of a message of several records. `record` takes a thousand messages at once, and has to be done with them, in a
+#: worker's memory, before their locks run out.
+RECORDS_LIMIT_BYTES = 32 * 1024
 
 
 def report(facts: Sequence[RunEvent], bridge: Bridge) -> None:
@@ -27,10 +30,11 @@ def send_records(records: Records, bridge: Bridge, *, due: datetime | None = Non
 def _fitting(records: Records, bridge: Bridge) -> list[Records]:
     if not len(records):
         return []
-    if len(bridge.sender.text(records).encode()) <= MESSAGE_LIMIT_BYTES:
+    size = len(bridge.sender.text(records).encode())
+    if size <= RECORDS_LIMIT_BYTES:
         return [records]
     if len(records) == 1:
-        return [records.lighter()]
+        return [records if size <= MESSAGE_LIMIT_BYTES else records.lighter()]
     left, right = records.halves()
     return _fitting(left, bridge) + _fitting(right, bridge)
 

@@ -139,7 +139,7 @@ class World:
             case InboundEvent():
                 ingest_event(body.event, self.bridge, try_=body.try_)
             case Records():
-                record_events(body, self.bridge)
+                record_events([body], self.bridge)
 
     # Azure ML
 

@@ -34,6 +34,16 @@ def test_a_batch_is_one_write(bridge: Bridge, ledger: MemoryLedger) -> None:
     assert [event.run_id for event in ledger.records.run_events] == [f"r-{i}" for i in range(100)]
 
 
+def test_a_large_batch_is_read_and_written_part_by_part(bridge: Bridge, ledger: MemoryLedger) -> None:
+    now = bridge.clock.now()
+    found = tuple(events.job_fact(f"r-{i}", JobStatus.RUNNING, now) for i in range(500))
+    body = bodies.write(Records(run_events=found)).encode()
+
+    handlers.record([message(body)] * 45, bridge)
+
+    assert ledger.writes == [10_000, 10_000, 2500]
+
+
 def test_an_empty_batch_writes_nothing(bridge: Bridge, ledger: MemoryLedger) -> None:
     handlers.record([], bridge)
     handlers.record([message({"schema_version": 1})], bridge)

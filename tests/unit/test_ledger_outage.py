@@ -32,12 +32,9 @@ class Consumer:
         for start in range(0, len(due), BATCH):
             batch = due[start : start + BATCH]
             self._waiting = [each for each in self._waiting if each not in batch]
-            together = Records()
-            for message in batch:
-                assert isinstance(message.body, Records)
-                together += message.body
+            records = [message.body for message in batch if isinstance(message.body, Records)]
             self.batches.append(self._clock.now().timestamp())
-            record_events(together, self._bridge)
+            record_events([Records.together(records)], self._bridge)
 
     @property
     def is_empty(self) -> bool:

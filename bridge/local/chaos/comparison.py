@@ -103,11 +103,10 @@ class Comparison:
             self.verdict.wrong.append(f"{mark} was told of several runs: {sorted(ids)}")
         if wish.kind is Kind.REJECTED:
             self._judge_rejected(mark, told != [], statuses, bool(jobs))
-        elif not jobs:
-            if told:
-                row = next(iter(self._by_mark.get(mark, [])), None)
-                self.verdict.lost.append(f"{mark} ({wish.kind}) was taken and has no job; the ledger: {row}")
             return
+        if told and not jobs:
+            row = next(iter(self._by_mark.get(mark, [])), None)
+            self.verdict.lost.append(f"{mark} ({wish.kind}) was taken and has no job; the ledger: {row}")
         for job in jobs:
             self._judge_job(mark, wish, job, ids, is_told=bool(told))
 

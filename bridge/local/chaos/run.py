@@ -17,12 +17,14 @@ from bridge.local.chaos.doors import Caller, NotTaken
 from bridge.local.chaos.memory import Growth, MemoryWatch, growth
 from bridge.local.chaos.plan import plan
 from bridge.local.chaos.storm import QUEUE_NAMES, Storm
+from bridge.local.endpoints import QUEUES
 from bridge.local.stack import Stack, local_stack
 
 #: So that a call that hangs costs seconds, and pacing does not make ten thousand runs take a quarter of an hour.
 SETTINGS = {"AML_TIMEOUT_SECONDS": "3", "SWEEP_SCHEDULE": "0 0 3 1 1 *"}
-#: Shorter than in Azure, so that what a killed instance held comes back while the run still goes on.
-LOCK_SECONDS = 20
+#: Shorter than in Azure, so that what a killed instance held comes back while the run still goes on; rows come in
+#: batches whose locks nobody renews.
+LOCK_SECONDS, LOCK_SECONDS_OF_ROWS = 20, 60
 CALLERS = 6
 #: Unreadable messages for each queue.
 POISON = 5
@@ -76,7 +78,8 @@ def run_chaos(
     say(f"seed {seed}: {count} runs in {len(calls)} calls, {hosts} instances of the app")
     with local_stack(hosts=hosts, settings=SETTINGS) as stack:
         for name in QUEUE_NAMES:
-            stack.call("service_bus", "PUT", f"/queues/{name}", {"lock_seconds": LOCK_SECONDS})
+            seconds = LOCK_SECONDS_OF_ROWS if name == QUEUES["RUN_EVENTS_QUEUE"] else LOCK_SECONDS
+            stack.call("service_bus", "PUT", f"/queues/{name}", {"lock_seconds": seconds})
         crowd = Crowd(stack, calls, seed, CALLERS)
         storm, watch = Storm(stack, seed), MemoryWatch(stack)
         seconds: dict[str, float] = {}
@@ -182,6 +185,8 @@ def _compared(stack: Stack, crowd: Crowd, poison: list[str]) -> Verdict:
     caller.close()
     verdict.counts["wishes never answered"] = len(crowd.ledger.unanswered)
     verdict.counts["attempts of callers"] = crowd.ledger.attempts
+    for name, counts in stack.call("service_bus", "GET", "/queues").items():
+        verdict.counts[f"messages through {name}"] = counts["total_received"]
     return verdict
 
 

@@ -18,6 +18,8 @@ from bridge.local.stack import HOST, Stack
 FAULT_SECONDS = 0.4
 BLOW_SECONDS = 8.0
 EMULATORS = ("azure_ml", "service_bus", "snowflake", "event_grid")
+#: Faults that may wait to strike at the same time. The ledger is written once in seconds, the rest many times a second.
+LIVE = {"azure_ml": 12, "service_bus": 12, "snowflake": 1, "event_grid": 6}
 #: How long a service stays away, at most.
 OUTAGE_SECONDS = {"service_bus": 3.0, "snowflake": 15.0, "azure_ml": 4.0, "event_grid": 4.0}
 #: How wrong Azure ML's clock may be.
@@ -119,6 +121,8 @@ class Storm:
         self._blow_rng = random.Random(seed + 2)  # noqa: S311
         #: Instances that are ended and started again; one is left alone, to see what its memory does in the long run.
         self._victims = [name for name in stack.hosts if name != HOST]
+        #: Ids of planned faults that may not have struck yet, by service.
+        self._waiting: dict[str, list[str]] = {service: [] for service in EMULATORS}
         self.struck: Counter[str] = Counter()
         self.failures: list[BaseException] = []
 
@@ -146,8 +150,16 @@ class Storm:
         with self._kept():
             while not self._stopped.wait(self._rng.expovariate(1 / FAULT_SECONDS)):
                 fault = planned(self._rng)
-                plan = {"times": fault.times, "match": fault.match, "params": fault.params}
-                self._stack.plan_fault(fault.service, fault.kind, **plan)
+                if self._has_room(fault):
+                    plan = {"times": fault.times, "match": fault.match, "params": fault.params}
+                    self._waiting[fault.service].append(self._stack.plan_fault(fault.service, fault.kind, **plan))
+
+    def _has_room(self, fault: Planned) -> bool:
+        """Whether earlier faults have struck: those of rare calls would pile up, and their service never answer."""
+        waiting = self._waiting[fault.service]
+        if len(waiting) >= LIVE[fault.service]:
+            waiting[:] = [each for each in waiting if not self._stack.fault(fault.service, each)["consumed"]]
+        return len(waiting) < LIVE[fault.service]
 
     def _blows(self) -> None:
         blows: Sequence[tuple[Callable[[], None], int]] = (
