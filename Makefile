@@ -4,12 +4,14 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint bench-ledger requirements clean sql-deploy sql-teardown sql-dry-run
+.PHONY: help setup demo test lint chaos bench-ledger requirements clean sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
 	@echo "make demo          run the bridge on this machine, without any cloud account"
 	@echo "make test          everything that CI runs"
+	@echo "make chaos         N=1000 runs while everything fails at random, then what callers, Azure ML and the ledger say is"
+	@echo "                   compared; SEED=… repeats a plan, ARGS='--hosts 4 --report FILE' and others: -h"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
 	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
 	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
@@ -63,6 +65,10 @@ lint: setup
 
 test: lint
 	.venv/bin/pytest
+
+N ?= 1000
+chaos: setup
+	@exec .venv/bin/python -m bridge.local chaos --runs $(N) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 EVENTS ?= 10000000
 bench-ledger: setup

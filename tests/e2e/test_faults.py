@@ -163,19 +163,6 @@ def test_a_lock_is_lost_while_the_job_is_made(driver: Driver) -> None:
     assert driver.struck("service_bus", fault) == 1
 
 
-def test_snowflake_refuses_connections_for_a_while(driver: Driver) -> None:
-    driver.stack.outage("snowflake", down=True)
-    run_id = driver.create()
-    eventually(lambda: run_id in driver.jobs(), 30)
-    eventually(lambda: driver.scheduled("run-events"), 60)  # the outage struck: rows were put off
-
-    driver.stack.outage("snowflake", down=False)
-    driver.stack.advance(15 * 60)
-
-    assert_one_completed_job(driver, run_id)
-    assert {"ACCEPTED", "SUBMITTED"} <= set(driver.history(run_id))
-
-
 def test_snowflake_fails_after_it_wrote(driver: Driver) -> None:
     fault = driver.stack.plan_fault("snowflake", "after_commit_error", match={"verb": "INSERT"})
 
