@@ -185,6 +185,8 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "RECORD_WINDOW_SECONDS": "1",
         # Twice maxConcurrentCalls, because the host may really run double.
         "PYTHON_THREADPOOL_THREAD_COUNT": "64",
+        # As many arenas as threads want to have take memory that no other thread can use; macOS knows no such setting.
+        "MALLOC_ARENA_MAX": "2",
         # On a laptop a second is long enough to wait for a fuller batch.
         "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:01",
     }

@@ -14,7 +14,10 @@ from bridge.settings.reader import Secret
 
 ROOT = Path(__file__).parents[2]
 #: Read by the Functions host, not by the app.
-HOST_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT", "AzureWebJobsStorage", "SWEEP_SCHEDULE"}
+HOST_SETTINGS = {
+    *("FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT", "MALLOC_ARENA_MAX"),
+    *("AzureWebJobsStorage", "SWEEP_SCHEDULE"),
+}
 #: Only for emulators, or one of several ways to sign in: described in the README, absent from the example.
 NOT_IN_EXAMPLE = {
     "AML_ENDPOINT", "ENTRA_AUTHORITY", "ServiceBusConnection", "SNOWFLAKE_HOST", "SNOWFLAKE_PASSWORD", "SNOWFLAKE_PORT",
