@@ -15,6 +15,7 @@ from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import JobDetails
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.places import Places
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
@@ -219,6 +220,7 @@ class World:
             clock=self.clock,
             # Nothing is given up: what fails is tried until it works.
             retry=RetryPolicy(tries=100_000),
+            places=Places(),
             record_window=timedelta(seconds=30),
             sweep_days=3,
             record_all_events=False,

@@ -192,7 +192,7 @@ def test_another_timeout_is_refused(written: str) -> None:
             '"a b" is not a name: use letters, digits, hyphens and underscores, a letter or digit first',
         ),
         ("max_active_runs: 0", "is 0: it must be at least 1"),
-        ("max_active_runs: 4", "is not enforced by this version: leave it out"),
+        ("max_active_runs: 1001", "is 1001: it must be at most 1000"),
         ("max_active_runs: many", 'is "many": give a whole number such as 4'),
         ("component: azureml:p:1", "is not a key here: it belongs under target"),
         ("roles: [A]", "is not a key here: it belongs under allow"),

@@ -1,4 +1,4 @@
-"""What only this emulator's control surface has: seeding, jobs as they are inside, requests, latency."""
+"""What only this emulator's control surface has: seeding, jobs as they are inside, requests, latency, limits."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from bridge.local.aml.state import AmlEmulator
 
 
 def control_routes(emulator: AmlEmulator) -> list[Route]:
-    """Seed, look inside, force a status, change the latency."""
+    """Seed, look inside, force a status, change latency and limits."""
     return [
         *_job_routes(emulator),
         *_other_routes(emulator),
@@ -69,6 +69,10 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         emulator.latency_ms = float((await request.json())["ms"])
         return Response(status_code=204)
 
+    async def limits(request: Request) -> Response:
+        emulator.limit(is_on=bool((await request.json())["on"]))
+        return Response(status_code=204)
+
     async def events(_: Request) -> Response:
         return JSONResponse(emulator.publisher.counts)
 
@@ -77,6 +81,7 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         Route("/components", components, methods=["GET"]),
         Route("/requests", requests, methods=["GET"]),
         Route("/latency", latency, methods=["POST"]),
+        Route("/limits", limits, methods=["POST"]),
         Route("/events", events, methods=["GET"]),
     ]
 
