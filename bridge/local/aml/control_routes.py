@@ -70,7 +70,8 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         return Response(status_code=204)
 
     async def limits(request: Request) -> Response:
-        emulator.limit(is_on=bool((await request.json())["on"]))
+        body = await request.json()
+        emulator.limit(is_on=bool(body["on"]), scale=float(body.get("scale", 1)))
         return Response(status_code=204)
 
     async def events(_: Request) -> Response:

@@ -96,9 +96,9 @@ class AmlEmulator:
         if options.seed_file:
             self._seed(json.loads(options.seed_file.read_text()))
 
-    def limit(self, *, is_on: bool) -> None:
+    def limit(self, *, is_on: bool, scale: float = 1.0) -> None:
         """Answer 429 as the documented limits say, from full buckets on; or not at all."""
-        self.limits: Limits | None = Limits(self.clock.now) if is_on else None
+        self.limits: Limits | None = Limits(self.clock.now, scale) if is_on else None
 
     def _seed(self, seed: Mapping[str, Any]) -> None:
         for entry in seed.get("components", []):
