@@ -119,12 +119,12 @@ def measure(stack: Stack, runs: int, *, within: float, scale: float = 1.0) -> Fi
 def _accept(stack: Stack, runs: int) -> None:
     """As Snowflake would send the rows of one query."""
     functions, query = stack.endpoints["functions"], uuid.uuid4().hex
-    rows = [[number, "churn-training", {"as_of": "2026-11-01"}, f"{query}-{number}"] for number in range(runs)]
     headers = {"x-functions-key": functions["key"], "sf-external-function-current-query-id": query}
     with httpx.Client(base_url=f"{functions['base_url']}/api/v1", headers=headers, timeout=60, trust_env=False) as http:
         for first in range(0, runs, BATCH_ROWS):
             batch = {"sf-external-function-query-batch-id": f"{query}:{first}"}
-            data = [[number - first, *row] for number, *row in rows[first : first + BATCH_ROWS]]
+            numbers = range(min(BATCH_ROWS, runs - first))
+            data = [[row, "churn-training", {"as_of": "2026-11-01"}, f"{query}-{first + row}"] for row in numbers]
             answer = http.post("/snowflake/submit_run", json={"data": data}, headers=batch)
             answer.raise_for_status()
             if any(row[1]["status"] != "ACCEPTED" for row in answer.json()["data"]):

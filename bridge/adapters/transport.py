@@ -45,7 +45,7 @@ def call_of(method: str, url: str) -> Call | None:
     return Call.SUBMIT if method == "PUT" and _JOB.search(urlsplit(url).path) else Call.CHANGE
 
 
-class _PacedTransport(RequestsTransport):
+class _PacedTransport(RequestsTransport):  # type: ignore[misc]  # azure-core leaves it untyped
     """Here, because all calls come through: those that the SDK makes by itself too."""
 
     def __init__(self, pace: Pace, **options: Any) -> None:

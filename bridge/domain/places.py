@@ -4,11 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bridge.domain.errors import Paced
 
-#: How long an answer of Azure ML counts.
+#: How long an answer of Azure ML counts at most. Periods begin at the same moments in all processes: a process that
+#: went by an older answer would not know what the others have started since.
 PERIOD = timedelta(seconds=30)
 #: A new job may take so long to show up in Azure ML's lists.
 SHOWS_AFTER = timedelta(minutes=2)
@@ -54,7 +55,7 @@ class Places:
     def is_known(self, pipeline: str, now: datetime) -> bool:
         """Whether the last answer still counts."""
         asked_at = self._known(pipeline).asked_at
-        return asked_at is not None and now - asked_at < PERIOD
+        return asked_at is not None and _period(asked_at) == _period(now)
 
     def saw(self, pipeline: str, *, limit: int, active: int, listed: frozenset[str], now: datetime) -> None:
         """Azure ML has answered: so many are active, and these are in its list, active or not."""
@@ -91,7 +92,8 @@ class Places:
         """How long a run that found no place is to wait: until Azure ML is asked again, and for its turn."""
         known = self._known(pipeline)
         with self._lock:
-            due = max((known.asked_at or now) + PERIOD, now + PATIENCE)
+            next_period = datetime.fromtimestamp((_period(now) + 1) * PERIOD.total_seconds(), UTC)
+            due = max(next_period, now + PATIENCE)
             if known.last_return is not None:
                 due = max(due, known.last_return + LOOKS_APART)
             known.last_return = due
@@ -100,3 +102,7 @@ class Places:
     def _known(self, pipeline: str) -> _Known:
         with self._lock:
             return self._pipelines.setdefault(pipeline, _Known())
+
+
+def _period(moment: datetime) -> int:
+    return int(moment.timestamp() // PERIOD.total_seconds())

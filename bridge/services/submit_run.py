@@ -1,6 +1,7 @@
 """Makes sure that exactly one AML job exists for a command, and that it is followed to its end."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from bridge.domain import events, identity, tags
@@ -186,7 +187,7 @@ def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, br
     _report_delay(command, Note.RETRY_SCHEDULED, payload, now, bridge)
 
 
-def _report_delay(command: SubmitRun, note: Note, payload: dict[str, object], now: datetime, bridge: Bridge) -> None:
+def _report_delay(command: SubmitRun, note: Note, payload: Mapping[str, object], now: datetime, bridge: Bridge) -> None:
     """The copy is on its way: raising now would have the broker deliver this message again, and send another one."""
     distinct = f"{command.attempt}:{command.try_}"
     fact = events.bridge_fact(

@@ -247,7 +247,8 @@ def test_throttling_of_a_read_pauses_every_read_and_no_write(pair: Pair) -> None
 def test_a_process_that_has_used_up_its_share_asks_no_more(pair: Pair) -> None:
     jobs, steering = pair
     before = steering.asked()
-    made, waits = [], []
+    made: list[str] = []
+    waits: list[datetime] = []
     while len(waits) < 3:
         request = job_request()
         try:

@@ -44,6 +44,18 @@ def test_all_processes_together_exceed_the_limit_by_less_than_one_each(
     assert active + started <= 10 + instances - 1
 
 
+def test_no_process_goes_by_an_answer_that_is_older_than_those_of_the_others(clock: MemoryClock) -> None:
+    """Else one could start runs in two of its periods while another still sees nothing of them."""
+    early, late = Places(2), Places(2)
+    late.saw("p", limit=8, active=0, listed=NOBODY, now=clock.now() + timedelta(seconds=25))
+    early.saw("p", limit=8, active=0, listed=NOBODY, now=clock.now())
+
+    clock.advance(PERIOD)
+
+    assert not early.is_known("p", clock.now())
+    assert not late.is_known("p", clock.now())
+
+
 def test_a_full_pipeline_has_none(clock: MemoryClock) -> None:
     places = Places(4)
     places.saw("p", limit=10, active=12, listed=NOBODY, now=clock.now())
@@ -93,7 +105,7 @@ def test_a_run_that_never_shows_up_is_forgotten(clock: MemoryClock) -> None:
     assert take_all(places, clock) == ["r-0"]
 
 
-def test_an_answer_counts_for_half_a_minute(clock: MemoryClock) -> None:
+def test_an_answer_counts_for_half_a_minute_at_most(clock: MemoryClock) -> None:
     places = Places()
     assert not places.is_known("p", clock.now())
     places.saw("p", limit=1, active=0, listed=NOBODY, now=clock.now())
