@@ -52,7 +52,7 @@ class _Lane:
     paused_until: float = 0.0
 
     def next_place(self, now: float) -> float:
-        return max(now, self.full_at - self.ahead, self.paused_until)
+        return max(now, self.full_at - self.ahead)
 
     def take(self, at: float) -> None:
         self.full_at = max(self.full_at, at) + self.interval
