@@ -32,6 +32,8 @@ from tests.conftest import WORKSPACE_ID, pipeline
 from tests.unit.occasions import PREFIX
 
 ENDPOINT = "churn-online"
+#: Of the pipeline `limited`.
+MAX_ACTIVE_RUNS = 1
 
 
 class Ledger(MemoryLedger):
@@ -199,13 +201,16 @@ class World:
 
     def _bridge(self, rules: Rules) -> Bridge:
         allow = Allow(principals=frozenset({"key", "rule:*"}))
-        names = ("train", "limited")
+        names = {"train": None, "limited": MAX_ACTIVE_RUNS}
         return Bridge(
             name="bridge",
             workspace="ws1",
             workspaces=frozenset({"ws1"}),
             workspace_ids=frozenset({WORKSPACE_ID.lower()}),
-            catalogue=Catalogue([replace(pipeline(name), experiment=name, allow=allow) for name in names]),
+            catalogue=Catalogue(
+                replace(pipeline(name), experiment=name, allow=allow, max_active_runs=limit)
+                for name, limit in names.items()
+            ),
             jobs=self.jobs,
             sender=self.queues,
             ledger=self.ledger,
