@@ -19,6 +19,7 @@ pipelines:
     target: {kind: aml_pipeline, component: "azureml:churn_training:3", workspace: ws1, compute: cpu}
     experiment: churn
     timeout: 6h
+    max_active_runs: 4
     tags: {team: growth}
     allow: {principals: [key, "event:custom"], roles: [ML_TEAM]}
     inputs:
@@ -51,6 +52,7 @@ def test_a_file_becomes_the_catalogue() -> None:
         compute="cpu",
         experiment="churn",
         timeout=timedelta(hours=6),
+        max_active_runs=4,
         tags={"team": "growth"},
         allow=Allow(principals=frozenset({"key", "event:custom"}), roles=frozenset({"ML_TEAM"})),
         inputs={
