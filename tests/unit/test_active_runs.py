@@ -195,7 +195,7 @@ def test_a_run_whose_job_exists_needs_no_place(bridge: Bridge, queues: MemoryQue
     first = start(bridge, queues, "a")
     start(bridge, queues, "b")
 
-    submit_run(first, bridge, redelivered=True)
+    submit_run(first, replace(bridge, places=Places()), redelivered=True)  # another process, for which it is full
 
     assert waiting(queues) == []
     assert statuses(queues)[-1] == "SUBMITTED"
@@ -303,6 +303,14 @@ def test_waiting_for_the_pace_leaves_no_row_counts_as_no_try_and_comes_when_told
     assert isinstance(copy.body, SubmitRun)
     assert (copy.body.try_, copy.body.waits) == (command.try_, 1)
     assert statuses(queues)[told:] == []
+
+
+def test_a_cancel_check_or_action_that_waits_for_the_pace_is_never_given_up_for_it(bridge: Bridge) -> None:
+    paced = Paced(retry_after=timedelta(seconds=3))
+
+    assert bridge.retry.gives_up(1000, ServiceUnavailable())
+    assert not bridge.retry.gives_up(1000, paced)
+    assert bridge.retry.wait(1000, paced) == timedelta(seconds=3)
 
 
 def test_after_a_failure_the_next_try_begins_to_wait_anew(
