@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos bench-ledger requirements clean sql-deploy sql-teardown sql-dry-run
+.PHONY: help setup demo test lint chaos bench-ledger bench-pacing requirements clean sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
@@ -18,6 +18,7 @@ help:
 	@echo "make sql-dry-run   print what that would send, keys as ***"
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make bench-ledger  time the ledger's queries over EVENTS=10000000 events (about 10 minutes, 2 GB of disk)"
+	@echo "make bench-pacing  count what Azure ML's limits refuse of RUNS=1500 submissions by HOSTS=2 hosts (about 3 minutes)"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
 	@echo "make clean         remove both environments and caches"
 
@@ -73,6 +74,11 @@ chaos: setup
 EVENTS ?= 10000000
 bench-ledger: setup
 	.venv-local/bin/python benchmarks/ledger.py --events $(EVENTS)
+
+RUNS ?= 1500
+HOSTS ?= 2
+bench-pacing: setup
+	.venv/bin/python benchmarks/pacing.py --runs $(RUNS) --hosts $(HOSTS) $(ARGS)
 
 requirements:
 	uv pip compile pyproject.toml --universal --no-emit-index-url --no-header --quiet -o requirements.txt

@@ -17,12 +17,14 @@ from bridge.adapters.entra import EntraAuthenticator
 from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import Surroundings, load_rules
+from bridge.adapters.pacing import Pace
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
+from bridge.domain.places import Places
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
 from bridge.ports import Authenticator, Bridge, Outbound, Queue, Reactions
@@ -93,6 +95,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
         credential=credential,
+        pace=Pace(writes_per_second=settings.aml_writes_per_second, instances=settings.execute_max_instances),
         endpoint=settings.aml_endpoint,
         read_seconds=settings.aml_timeout_seconds,
     )
@@ -115,6 +118,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         authenticator=_authenticator(settings),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
+        places=Places(instances=settings.execute_max_instances),
         record_window=timedelta(seconds=settings.record_window_seconds),
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,

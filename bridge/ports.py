@@ -13,6 +13,7 @@ from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.pipelines import Catalogue
+from bridge.domain.places import Places
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
@@ -47,7 +48,8 @@ class Authenticator(Protocol):
 class JobClient(Protocol):
     """Azure ML's jobs, by workspace name.
 
-    Raises: RetryableError when AML could not answer; AccessDenied; SubmissionRejected.
+    Raises: RetryableError when AML could not answer; Paced, without asking it, when the process would exceed what AML
+    takes, or AML has asked for a pause; AccessDenied; SubmissionRejected.
     """
 
     def submit(self, request: JobRequest) -> Job:
@@ -287,6 +289,8 @@ class Bridge:
     authenticator: Authenticator
     clock: Clock
     retry: RetryPolicy
+    #: Of pipelines with `max_active_runs`, as this process sees them.
+    places: Places
     #: How long a row may wait for its batch before it is written.
     record_window: timedelta
     sweep_days: int

@@ -12,6 +12,7 @@ from bridge.adapters.memory_reactions import MemoryDataFactories, MemoryDeployme
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Catalogue, Pipeline
+from bridge.domain.places import Places
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
 from bridge.ports import Bridge, Outbound, Reactions
@@ -116,6 +117,7 @@ def bridge(  # noqa: PLR0917 - one for each port
         authenticator=KeyAuthenticator(),
         clock=clock,
         retry=RetryPolicy(tries=3),
+        places=Places(),
         record_window=timedelta(seconds=30),
         sweep_days=3,
         record_all_events=False,

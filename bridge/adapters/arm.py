@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from bridge.adapters.pacing import asked_pause
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.payloads import lossless
 
@@ -103,10 +104,8 @@ def _by_status(what: str, error: "HttpResponseError") -> Exception:
 
 
 def retry_after(error: "HttpResponseError") -> timedelta | None:
-    """What the service asked for, in seconds; its other form, a date, is not used by Azure."""
-    headers: Mapping[str, str] = getattr(error.response, "headers", None) or {}
-    given = headers.get("Retry-After", "")
-    return timedelta(seconds=float(given)) if given.replace(".", "", 1).isdigit() else None
+    """What the service asked for."""
+    return asked_pause(getattr(error.response, "headers", None) or {})
 
 
 def _code(error: "HttpResponseError") -> str:

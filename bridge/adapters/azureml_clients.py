@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.arm import MANAGEMENT, ArmClient
+from bridge.adapters.pacing import Pace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -22,6 +23,7 @@ class AmlClients:
         subscription_id: str,
         resource_group: str,
         credential: "Callable[[], TokenCredential]",
+        pace: Pace,
         endpoint: str = "",
         read_seconds: int = 30,
     ) -> None:
@@ -30,6 +32,7 @@ class AmlClients:
         self._credential = credential
         self._endpoint = endpoint
         self._read_seconds = read_seconds
+        self._pace = pace
         self._lock = threading.Lock()
         self._clients: dict[str, MLClient] = {}
         self.arm = self.arm_of("Azure ML")
@@ -75,7 +78,7 @@ class AmlClients:
     def _transport(self) -> Any:
         from bridge.adapters.transport import pooled_transport  # it loads requests
 
-        return pooled_transport(self._endpoint, self._read_seconds)
+        return pooled_transport(self._endpoint, self._read_seconds, self._pace)
 
 
 @cache

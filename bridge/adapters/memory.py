@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from bridge.adapters.pacing import Call, Pace
 from bridge.domain import statuses
-from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected
+from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected, Throttled
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
@@ -119,7 +120,7 @@ class MemoryJob:
 class MemoryJobs:
     """JobClient whose jobs do nothing until they are told to."""
 
-    def __init__(self, clock: MemoryClock) -> None:
+    def __init__(self, clock: MemoryClock, pace: Pace | None = None) -> None:
         self.jobs: dict[str, MemoryJob] = {}
         #: Components that exist; None for all.
         self.components: frozenset[str] | None = None
@@ -129,11 +130,12 @@ class MemoryJobs:
         self.lost_answers: list[Exception] = []
         self.calls: list[str] = []
         self._clock = clock
+        self._pace = pace
         self._lock = threading.Lock()
 
     def submit(self, request: JobRequest) -> Job:
         with self._lock:
-            self._called("submit")
+            self._called("submit", Call.SUBMIT)
             if self.components is not None and request.component not in self.components:
                 raise SubmissionRejected(f"component {request.component} not found", code="USER_ERROR")
             existing = self.jobs.get(request.name)
@@ -162,7 +164,7 @@ class MemoryJobs:
 
     def cancel(self, workspace: str, name: str) -> None:
         with self._lock:
-            self._called("cancel")
+            self._called("cancel", Call.CHANGE)
             job = self.jobs.get(name)
             if job is None or job.request.workspace != workspace:
                 raise PermanentError(f"no job named {name}", code="NOT_FOUND")
@@ -180,11 +182,15 @@ class MemoryJobs:
             found.sort(key=lambda job: job.created_at, reverse=True)
             return [self._job(job.request.name) for job in found]
 
-    def _called(self, name: str) -> None:
+    def _called(self, name: str, call: Call = Call.READ) -> None:
+        if self._pace:
+            self._pace.enter(call)
         self.calls.append(name)
         for failure in self.failures:
             if failure[0] == name:
                 self.failures.remove(failure)
+                if self._pace and isinstance(failure[1], Throttled):
+                    self._pace.throttled(call, failure[1].retry_after)
                 raise failure[1]
 
     def _job(self, name: str) -> Job:

@@ -39,7 +39,7 @@ class MemoryLedger:
                 raise self.failures.pop(0)
             if any(event.run_id in self.refused_runs for event in records.run_events):
                 raise RefusedData("a value is refused", code="100038")
-            self.records = Records.together([self.records, replace(records, try_=0)])
+            self.records = self.records + replace(records, try_=0)
             now = datetime.now(UTC)
             self._recorded |= {event.run_id: now for event in records.run_events}
             self._came = {(event.id, event.door): now for event in records.aml_events} | self._came

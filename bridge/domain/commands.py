@@ -57,15 +57,22 @@ class SubmitRun:
     rerun_of: str | None = None
     #: Raised by a replay.
     attempt: int = 1
-    #: Raised by each scheduled copy.
+    #: Raised by each scheduled copy after a failure.
     try_: int = 0
+    #: Raised by each copy that waits for its place within a try, which is no failure.
+    waits: int = 0
+    #: Since when the pipeline was found full, in this try.
+    waiting_since: datetime | None = None
 
     @property
     def message_id(self) -> str:
-        return identity.submit_message_id(self.run_id, self.fingerprint, self.attempt, self.try_)
+        return identity.submit_message_id(self.run_id, self.fingerprint, self.attempt, self.try_, self.waits)
 
     def next_try(self) -> Self:
-        return replace(self, try_=self.try_ + 1)
+        return replace(self, try_=self.try_ + 1, waits=0, waiting_since=None)
+
+    def next_wait(self, waiting_since: datetime | None) -> Self:
+        return replace(self, waits=self.waits + 1, waiting_since=waiting_since)
 
     def with_inputs(self, inputs: Inputs) -> Self:
         """The same command for these inputs; the fingerprint follows them."""

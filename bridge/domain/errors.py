@@ -30,6 +30,17 @@ class Throttled(RetryableError):
     """The service asked for fewer calls."""
 
 
+class Paced(Throttled):
+    """The app itself keeps to what the service takes: nothing was sent, and there will be a place at `retry_after`."""
+
+    def __init__(self, message: str = "", *, retry_after: timedelta) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class PipelineFull(Paced):
+    """As many runs of the pipeline are active as pipelines.yaml allows."""
+
+
 class ServiceUnavailable(RetryableError):
     """The service could not be reached, failed, or did not answer in time."""
 

@@ -31,9 +31,9 @@ def fingerprint(pipeline: str, component: str, literals: Mapping[str, str]) -> s
     return _digest(parts).hex()
 
 
-def submit_message_id(run: str, print_: str, attempt: int, try_: int) -> str:
+def submit_message_id(run: str, print_: str, attempt: int, try_: int, waits: int) -> str:
     """Every scheduled copy and replay differs, or duplicate detection would silently drop it."""
-    return f"{run}:submit:{print_[:8]}:{attempt}:{try_}"
+    return f"{run}:submit:{print_[:8]}:{attempt}:{try_}" + (f".{waits}" if waits else "")
 
 
 def control_message_id(run: str, op: str, try_: int) -> str:

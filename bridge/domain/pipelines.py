@@ -37,6 +37,8 @@ class Pipeline:
     inputs: Mapping[str, InputSpec] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta | None = None
+    #: Further runs wait while so many are active.
+    max_active_runs: int | None = None
     #: None for every caller of an HTTP door.
     allow: Allow | None = None
 

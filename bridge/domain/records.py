@@ -134,6 +134,9 @@ class Records:
     def __len__(self) -> int:
         return sum(len(rows) for rows in self._tables().values())
 
+    def __add__(self, other: "Records") -> "Records":
+        return Records.together([self, other])
+
     @classmethod
     def together(cls, parts: Sequence["Records"]) -> "Records":
         """All of them as one."""

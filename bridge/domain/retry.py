@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bridge.domain.errors import Paced, RetryableError
+
 #: A service that asks for a longer pause is asked again all the same: tries are counted, and would take months.
 LONGEST_WISH = timedelta(hours=1)
 
@@ -26,6 +28,12 @@ class RetryPolicy:
         jittered = full * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
         return max(jittered, min(retry_after or timedelta(), LONGEST_WISH))
 
-    def gives_up(self, try_: int) -> bool:
-        """Whether failed try number `try_` (from 0) was the last one."""
-        return try_ + 1 >= self.tries
+    def wait(self, try_: int, error: RetryableError | None) -> timedelta:
+        """As `delay`, for what went wrong; whoever has a place of its own comes when it is there, not later."""
+        if isinstance(error, Paced) and error.retry_after is not None:
+            return error.retry_after
+        return self.delay(try_, error.retry_after if error else None)
+
+    def gives_up(self, try_: int, error: RetryableError | None = None) -> bool:
+        """Whether failed try number `try_` (from 0) was the last one; waiting for a place is no failure."""
+        return try_ + 1 >= self.tries and not isinstance(error, Paced)

@@ -36,7 +36,7 @@ class Note(StrEnum):
 
     CONFLICT = "CONFLICT"  # another request used the same key for other work
     RETRY_SCHEDULED = "RETRY_SCHEDULED"
-    WAITING = "WAITING"
+    WAITING = "WAITING"  # for a place: its pipeline has max_active_runs
     STUCK = "STUCK"
     NOTIFIED = "NOTIFIED"
     CANCEL_IGNORED = "CANCEL_IGNORED"  # nothing was left to cancel

@@ -17,12 +17,17 @@ def origin_tags(pipeline: str, origin: Origin) -> dict[str, str]:
     return {name: value[:VALUE_LIMIT] for name, value in tags.items() if value}
 
 
+def of_pipeline(pipeline: str) -> str:
+    """The tag's name says it, because AML filters its lists by names of tags."""
+    return f"bridge-{pipeline}"
+
+
 def job_tags(bridge_name: str, command: SubmitRun) -> dict[str, str]:
-    """Functions of the request only. `bridge-{pipeline}` exists because AML filters lists by tag name."""
+    """Functions of the request only, so that a repeated PUT changes nothing."""
     origin = command.origin
     tags = {
         BRIDGE: bridge_name,
-        f"bridge-{command.pipeline}": "1",
+        of_pipeline(command.pipeline): "1",
         PIPELINE: command.pipeline,
         FINGERPRINT: command.fingerprint,
         "bridge_source": origin.source,

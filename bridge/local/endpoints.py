@@ -183,6 +183,9 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "RULES_FILE": str(ROOT / "rules.yaml"),
         "SWEEP_SCHEDULE": "0 0 3 * * *",
         "RECORD_WINDOW_SECONDS": "1",
+        # The emulator takes what comes, unless it is told to have Azure ML's limits.
+        "AML_WRITES_PER_SECOND": "1000",
+        "EXECUTE_MAX_INSTANCES": "1",
         # Twice maxConcurrentCalls, because the host may really run double.
         "PYTHON_THREADPOOL_THREAD_COUNT": "64",
         # As many arenas as threads want to have take memory that no other thread can use; macOS knows no such setting.

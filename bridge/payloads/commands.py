@@ -34,6 +34,8 @@ class SubmitRunBody(Shape):
     tags: dict[str, str] = Field(default_factory=dict)
     attempt: int = Field(default=1, ge=1)
     try_: int = Field(default=0, ge=0, alias="try")
+    waits: int = Field(default=0, ge=0)
+    waiting_since: Moment | None = None
     principal: ShortText | None = None
     roles: list[str] = Field(default_factory=list)
     source: ShortText | None = None
@@ -70,6 +72,8 @@ class SubmitRunBody(Shape):
             rerun_of=self.rerun_of,
             attempt=self.attempt,
             try_=self.try_,
+            waits=self.waits,
+            waiting_since=self.waiting_since,
         )
 
     def to_origin(self) -> Origin:
@@ -116,6 +120,8 @@ def write_submit(command: SubmitRun) -> dict[str, Any]:
         "tags": dict(command.tags),
         "attempt": command.attempt,
         "try": command.try_,
+        "waits": command.waits or None,
+        "waiting_since": timestamp(command.waiting_since),
         "principal": origin.principal,
         "roles": list(origin.roles),
         "source": origin.source,

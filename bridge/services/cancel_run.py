@@ -15,7 +15,11 @@ from bridge.services.report import report
 
 #: How long a cancel waits for its submit, which may itself be waiting in back-off.
 WAITS_FOR_JOB = timedelta(hours=24)
+#: ... when the ledger shows the run as one that has not ended: it may wait for its place.
+WAITS_AT_MOST = timedelta(days=31)
 ASKS_FOR_JOB_EVERY = timedelta(minutes=1)
+#: Each time it asks the ledger too.
+ASKS_WHEN_LATE_EVERY = timedelta(hours=1)
 #: Tries between two looks into the ledger, each of which may wake a warehouse.
 ASKS_LEDGER_EVERY = 10
 LOOK_AFTER = timedelta(seconds=30)
@@ -35,7 +39,7 @@ def cancel_run(command: CancelRun, bridge: Bridge) -> None:
         else:
             _cancel(command, found[0], bridge)
     except RetryableError as error:
-        _again(command, error.retry_after, bridge)
+        _again(command, error, bridge)
     except PermanentError:  # AML may not be asked now; a later try may be allowed to
         _again(command, None, bridge)
 
@@ -90,32 +94,39 @@ def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
 
 def _wait_for_job(command: CancelRun, bridge: Bridge) -> None:
     now = bridge.clock.now()
-    if now >= command.requested_at + WAITS_FOR_JOB:
-        _nothing_to_cancel(command, "no job of this run appeared within a day", bridge)
-        return
-    if command.try_ % ASKS_LEDGER_EVERY == 0 and _ended_without_job(command.run_id, bridge):
-        _nothing_to_cancel(command, "the run had ended without a job", bridge)
-        return
+    is_late = now >= command.requested_at + WAITS_FOR_JOB
+    if is_late or command.try_ % ASKS_LEDGER_EVERY == 0:
+        why = _nothing_will_come(command, bridge, is_late=is_late)
+        if why:
+            _nothing_to_cancel(command, why, bridge)
+            return
     copy = command.next_try()
-    bridge.sender.send(
-        Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=now + ASKS_FOR_JOB_EVERY)]
-    )
+    due = now + (ASKS_WHEN_LATE_EVERY if is_late else ASKS_FOR_JOB_EVERY)
+    bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])
 
 
-def _ended_without_job(run_id: str, bridge: Bridge) -> bool:
+def _nothing_will_come(command: CancelRun, bridge: Bridge, *, is_late: bool) -> str | None:
+    """Why no job will appear, as far as the ledger knows. A run may wait for its place for longer than a day."""
     try:
-        row = bridge.ledger.run(run_id)
+        row = bridge.ledger.run(command.run_id)
     except RetryableError:
-        return False
-    return row is not None and row["status"] in {BridgeStatus.REJECTED, BridgeStatus.FAILED}
+        return None
+    status = row["status"] if row else None
+    if status in {BridgeStatus.REJECTED, BridgeStatus.FAILED}:
+        return "the run had ended without a job"
+    may_come = status in {BridgeStatus.ACCEPTED, BridgeStatus.SUBMITTING}
+    too_late = bridge.clock.now() >= command.requested_at + WAITS_AT_MOST
+    if is_late and (too_late or not may_come):
+        return f"no job of this run appeared within {'a month' if too_late else 'a day'}"
+    return None
 
 
-def _again(command: CancelRun, retry_after: timedelta | None, bridge: Bridge) -> None:
+def _again(command: CancelRun, error: RetryableError | None, bridge: Bridge) -> None:
     if bridge.clock.now() >= command.requested_at + WAITS_FOR_JOB:
         _nothing_to_cancel(command, "Azure ML did not answer for a day", bridge)
         return
     copy = command.next_try()
-    due = bridge.clock.now() + bridge.retry.delay(command.try_, retry_after)
+    due = bridge.clock.now() + bridge.retry.wait(command.try_, error)
     bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])
 
 

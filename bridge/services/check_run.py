@@ -38,7 +38,7 @@ def check_run(check: CheckRun, bridge: Bridge) -> None:
             _found(check, job, bridge)
         # else: another bridge's job, of whose runs we keep no account
     except RetryableError as error:
-        _look_again(check, error.retry_after, bridge)
+        _look_again(check, error, bridge)
     except PermanentError as error:
         # A role that was taken away, for example: somebody will mend it, and until then the run must not be forgotten.
         log.warning("check of %s: %s", check.run_id, error)
@@ -208,13 +208,13 @@ def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:
     )
 
 
-def _look_again(check: CheckRun, retry_after: timedelta | None, bridge: Bridge) -> None:
+def _look_again(check: CheckRun, error: RetryableError | None, bridge: Bridge) -> None:
     """AML did not answer. A chain never gives up before its last step; a one-shot check gives up like any command."""
-    if check.step is None and check.if_missing_fail is None and bridge.retry.gives_up(check.try_):
+    if check.step is None and check.if_missing_fail is None and bridge.retry.gives_up(check.try_, error):
         return
     started = check.submitted_at
     if started is not None and bridge.clock.now() > started + check_chain.LAST_AFTER:
         return
     copy = check.next_try()
-    due = bridge.clock.now() + bridge.retry.delay(check.try_, retry_after)
+    due = bridge.clock.now() + bridge.retry.wait(check.try_, error)
     bridge.sender.send(Queue.RUN_CONTROL, [Message(message_id=copy.message_id, body=copy, due=due)])

@@ -42,7 +42,7 @@ def deploy_model(command: Deploy, bridge: Bridge) -> None:
         else:
             _look(command, found, bridge)
     except RetryableError as error:
-        if bridge.retry.gives_up(command.try_):
+        if bridge.retry.gives_up(command.try_, error):
             _fail(command, GAVE_UP, f"given up after {command.try_ + 1} tries; the last answer: {error}", bridge)
         else:
             try_later(command, error, bridge)

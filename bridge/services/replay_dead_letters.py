@@ -100,7 +100,7 @@ def _replay(
     letter, content = opened.letter, opened.content
     answer = ReplayAnswer(dead_letter_id=letter.dead_letter_id, queue=letter.queue, run_id=letter.run_id)
     if isinstance(content, SubmitRun):
-        command = replace(content, attempt=attempts[content.run_id], try_=0)
+        command = replace(content, attempt=attempts[content.run_id], try_=0, waits=0, waiting_since=None)
         outbox.commands[command.message_id] = command
         outbox.facts.append(_accepted(command, request, bridge))
         answer = replace(answer, run_id=command.run_id, attempt=command.attempt)

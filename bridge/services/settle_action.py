@@ -70,10 +70,10 @@ def died(command: ActionCommand, letter: DeadLetter, bridge: Bridge) -> None:
 
 def try_later(command: ActionCommand, error: RetryableError, bridge: Bridge) -> None:
     """Schedule the next try, unless this was the last one."""
-    if bridge.retry.gives_up(command.try_):
+    if bridge.retry.gives_up(command.try_, error):
         failed(command, GAVE_UP, f"given up after {command.try_ + 1} tries; the last answer: {error}", bridge)
         return
-    send(command.next_try(), bridge, due=bridge.clock.now() + bridge.retry.delay(command.try_, error.retry_after))
+    send(command.next_try(), bridge, due=bridge.clock.now() + bridge.retry.wait(command.try_, error))
 
 
 def send(command: ActionCommand, bridge: Bridge, *, due: datetime | None = None) -> None:

@@ -1,11 +1,12 @@
 """Makes sure that exactly one AML job exists for a command, and that it is followed to its end."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from bridge.domain import events, identity, tags
 from bridge.domain.commands import CheckRun, SubmitRun
-from bridge.domain.errors import JobExists, PermanentError, RetryableError
+from bridge.domain.errors import JobExists, Paced, PermanentError, PipelineFull, RetryableError
 from bridge.domain.inputs import InputType, Violation, aml_literal
 from bridge.domain.jobs import Job, JobRequest
 from bridge.domain.pipelines import Pipeline
@@ -20,6 +21,7 @@ from bridge.services.accept_runs import (
     idempotency_key,
     rejection,
 )
+from bridge.services.active_runs import place_for
 from bridge.services.bridge_events import tell_end
 from bridge.services.report import report, send_records
 
@@ -39,7 +41,9 @@ def submit_run(command: SubmitRun, bridge: Bridge, *, redelivered: bool = False)
     command, pipeline = allowed
     request = _job_request(command, pipeline, bridge.name)
     try:
-        job = _ensure_job(request, bridge, look_first=redelivered or command.try_ > 0)
+        job = _ensure_job(request, pipeline, bridge, look_first=redelivered or command.try_ > 0)
+    except Paced as error:
+        _wait(command, error, bridge)
     except RetryableError as error:
         _try_later(command, pipeline, error, bridge)
     except JobExists as error:
@@ -114,14 +118,15 @@ def _job_request(command: SubmitRun, pipeline: Pipeline, bridge_name: str) -> Jo
     )
 
 
-def _ensure_job(request: JobRequest, bridge: Bridge, *, look_first: bool) -> Job:
+def _ensure_job(request: JobRequest, pipeline: Pipeline, bridge: Bridge, *, look_first: bool) -> Job:
     """The one job of this name; it is created at most once, whoever asks and however often."""
     if look_first:
         existing = _look(request.workspace, request.name, bridge)
         if existing is not None:
             return _ours(existing, request)
     try:
-        return bridge.jobs.submit(request)
+        with place_for(request, pipeline, bridge):
+            return bridge.jobs.submit(request)
     except JobExists:
         existing = _look(request.workspace, request.name, bridge)
         if existing is None:  # deleted in between, or not readable yet
@@ -158,28 +163,40 @@ def _follow(command: SubmitRun, pipeline: Pipeline, job: Job, bridge: Bridge) ->
     report([events.submitted(command, submitted_at, studio_url=job.studio_url)], bridge)
 
 
+def _wait(command: SubmitRun, error: Paced, bridge: Bridge) -> None:
+    """Nothing has failed, so it counts as no try. Rows tell of a full pipeline only, and once: waits are many."""
+    now = bridge.clock.now()
+    due = now + bridge.retry.wait(command.try_, error)
+    since = command.waiting_since or (now if isinstance(error, PipelineFull) else None)
+    copy = command.next_wait(since)
+    bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
+    if since != command.waiting_since:
+        payload = {"message": str(error), "next_look_at": due.isoformat()}
+        _report_delay(command, Note.WAITING, payload, now, bridge)
+
+
 def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, bridge: Bridge) -> None:
     if bridge.retry.gives_up(command.try_):
         _give_up(command, pipeline, error, bridge)
         return
     now = bridge.clock.now()
-    due = now + bridge.retry.delay(command.try_, error.retry_after)
+    due = now + bridge.retry.wait(command.try_, error)
     copy = command.next_try()
     bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
-    try:
-        _report_retry(command, error, due, now, bridge)
-    except RetryableError as unreported:
-        # The copy is on its way: raising now would have the broker deliver this message again, and send another one.
-        log.warning("the retry of %s could not be reported: %s", command.run_id, unreported)
-
-
-def _report_retry(command: SubmitRun, error: RetryableError, due: datetime, now: datetime, bridge: Bridge) -> None:
     payload = {"try": command.try_, "next_try_at": due.isoformat(), "error": str(error)}
+    _report_delay(command, Note.RETRY_SCHEDULED, payload, now, bridge)
+
+
+def _report_delay(command: SubmitRun, note: Note, payload: Mapping[str, object], now: datetime, bridge: Bridge) -> None:
+    """The copy is on its way: raising now would have the broker deliver this message again, and send another one."""
     distinct = f"{command.attempt}:{command.try_}"
     fact = events.bridge_fact(
         command.run_id, BridgeStatus.SUBMITTING, command.attempt, now, **events.request_columns(command)
     )
-    report([fact, events.note(command.run_id, Note.RETRY_SCHEDULED, now, distinct, payload)], bridge)
+    try:
+        report([fact, events.note(command.run_id, note, now, distinct, payload)], bridge)
+    except RetryableError as unreported:
+        log.warning("the delay of %s could not be reported: %s", command.run_id, unreported)
 
 
 def _give_up(command: SubmitRun, pipeline: Pipeline, error: RetryableError, bridge: Bridge) -> None:
@@ -189,7 +206,7 @@ def _give_up(command: SubmitRun, pipeline: Pipeline, error: RetryableError, brid
         job = _look(command.workspace, command.run_id, bridge)
     except RetryableError as still:
         copy = command.next_try()
-        due = now + bridge.retry.delay(command.try_, still.retry_after)
+        due = now + bridge.retry.wait(command.try_, still)
         bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
         return
     if job is not None:

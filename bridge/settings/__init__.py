@@ -103,6 +103,9 @@ class Settings:
     allowed_workspaces: frozenset[str]
     aml_endpoint: str
     aml_timeout_seconds: int
+    #: Of all instances together.
+    aml_writes_per_second: int
+    execute_max_instances: int
     client_id: str
     snowflake: SnowflakeSettings
     #: Endpoint by name, the default topic's among them.
@@ -150,6 +153,8 @@ def _read(reader: Reader) -> Settings:
         allowed_workspaces=frozenset({workspace, *reader.names("ALLOWED_WORKSPACES")}),
         aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
         aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS", 30, least=1, most=45),
+        aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND", 10, least=1, most=10_000),
+        execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES", 4, least=1, most=1000),
         client_id=reader.text("AZURE_CLIENT_ID", ""),
         snowflake=_snowflake(reader),
         topics=topics,

@@ -5,15 +5,17 @@ from contextlib import contextmanager
 
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.credential import app_credential
+from bridge.adapters.pacing import Pace
 from bridge.settings import Settings
 
 
 @contextmanager
-def aml_clients(settings: Settings) -> Iterator[AmlClients]:
+def aml_clients(settings: Settings, pace: Pace | None = None) -> Iterator[AmlClients]:
     clients = AmlClients(
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
         credential=app_credential("", settings.aml_endpoint),
+        pace=pace or Pace(writes_per_second=1000),
         endpoint=settings.aml_endpoint,
     )
     yield clients

@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +14,8 @@ import pytest
 
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.memory import MemoryClock, MemoryJobs
-from bridge.domain.errors import JobExists, ServiceUnavailable, SubmissionRejected, Throttled
+from bridge.adapters.pacing import Pace
+from bridge.domain.errors import JobExists, Paced, ServiceUnavailable, SubmissionRejected, Throttled
 from bridge.domain.jobs import JobDetails, JobRequest
 from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
@@ -28,6 +31,8 @@ class Steering(Protocol):
 
     def end(self, name: str, status: str, error: tuple[str, str] | None = None) -> None: ...
     def throttle_submit(self, retry_after: timedelta) -> None: ...
+    def throttle_get(self, retry_after: timedelta) -> None: ...
+    def asked(self) -> int: ...
     def lose_answer_of_submit(self) -> None: ...
     def inputs(self, name: str) -> dict[str, str]: ...
 
@@ -46,6 +51,12 @@ class MemorySteering:
 
     def throttle_submit(self, retry_after: timedelta) -> None:
         self.jobs.failures.append(("submit", Throttled(retry_after=retry_after)))
+
+    def throttle_get(self, retry_after: timedelta) -> None:
+        self.jobs.failures.append(("get", Throttled(retry_after=retry_after)))
+
+    def asked(self) -> int:
+        return len(self.jobs.calls)
 
     def lose_answer_of_submit(self) -> None:
         self.jobs.lost_answers.append(ServiceUnavailable())
@@ -69,6 +80,13 @@ class EmulatorSteering:
         params = {"status": 429, "retry_after": int(retry_after.total_seconds())}
         self.stack.plan_fault("azure_ml", "status", match={"operation": "put_job"}, params=params)
 
+    def throttle_get(self, retry_after: timedelta) -> None:
+        params = {"status": 429, "retry_after": int(retry_after.total_seconds())}
+        self.stack.plan_fault("azure_ml", "status", match={"operation": "get_job"}, params=params)
+
+    def asked(self) -> int:
+        return sum(self.stack.call("azure_ml", "GET", "/requests")["operations"].values())
+
     def lose_answer_of_submit(self) -> None:
         params = {"status": 500, "after_commit": True}
         self.stack.plan_fault("azure_ml", "status", match={"operation": "put_job"}, params=params)
@@ -79,19 +97,21 @@ class EmulatorSteering:
 
 
 Pair = tuple[JobClient, Steering]
+#: Eight writes at once, then fewer than one a second: nobody waits for so long.
+PACE = partial(Pace, writes_per_second=0.8)
 
 
 @pytest.fixture(params=["memory", "azure-ai-ml"])
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     if request.param == "memory":
         clock = MemoryClock(datetime.now(UTC))
-        jobs = MemoryJobs(clock)
+        jobs = MemoryJobs(clock, PACE())
         jobs.components = frozenset({COMPONENT})
         yield jobs, MemorySteering(jobs, clock)
         return
     stack: Stack = request.getfixturevalue("emulators")
     settings: Settings = request.getfixturevalue("settings")
-    with aml_clients(settings) as clients:
+    with aml_clients(settings, PACE()) as clients:
         yield AmlJobs(clients), EmulatorSteering(stack)
 
 
@@ -183,8 +203,64 @@ def test_throttling_says_how_long_to_wait_and_is_not_retried_inside(pair: Pair) 
     with pytest.raises(Throttled) as caught:
         jobs.submit(request)
 
-    assert caught.value.retry_after == timedelta(seconds=17) or isinstance(jobs, MemoryJobs)
+    assert caught.value.retry_after == timedelta(seconds=17)
     assert jobs.get(WORKSPACE, request.name) is None
+
+
+def test_throttling_pauses_every_write_and_no_read(pair: Pair) -> None:
+    jobs, steering = pair
+    held = job_request(tags={"bridge": "contract", "emulator.timeline": "hold"})
+    jobs.submit(held)
+    steering.throttle_submit(timedelta(seconds=60))
+    with pytest.raises(Throttled):
+        jobs.submit(job_request())
+    before = steering.asked()
+
+    for write in (lambda: jobs.submit(job_request()), lambda: jobs.cancel(WORKSPACE, held.name)):
+        with pytest.raises(Paced) as paced:
+            write()
+        assert paced.value.retry_after is not None
+        assert timedelta(seconds=50) < paced.value.retry_after < timedelta(seconds=70)
+
+    assert steering.asked() == before, "nobody asks during a pause"
+    assert jobs.get(WORKSPACE, held.name) is not None
+
+
+def test_throttling_of_a_read_pauses_every_read_and_no_write(pair: Pair) -> None:
+    jobs, steering = pair
+    request = job_request()
+    jobs.submit(request)
+    steering.throttle_get(timedelta(seconds=60))
+    with pytest.raises(Throttled):
+        jobs.get(WORKSPACE, request.name)
+    before = steering.asked()
+
+    with pytest.raises(Paced):
+        jobs.get(WORKSPACE, request.name)
+    with pytest.raises(Paced):
+        list(jobs.tagged(WORKSPACE, "bridge", since=datetime.now(UTC), pages=1))
+
+    assert steering.asked() == before
+    jobs.submit(job_request())
+
+
+def test_a_process_that_has_used_up_its_share_asks_no_more(pair: Pair) -> None:
+    jobs, steering = pair
+    before = steering.asked()
+    made: list[str] = []
+    waits: list[datetime] = []
+    while len(waits) < 3:
+        request = job_request()
+        try:
+            jobs.submit(request)
+            made.append(request.name)
+        except Paced as paced:
+            waits.append(datetime.now(UTC) + (paced.retry_after or timedelta()))
+
+    assert len(made) >= 8
+    assert steering.asked() - before == len(made)
+    apart = [later - earlier for earlier, later in pairwise(waits)]
+    assert all(timedelta(seconds=1) < gap < timedelta(seconds=5) for gap in apart), "each has a time of its own"
 
 
 def test_a_job_whose_answer_was_lost_exists(pair: Pair) -> None:

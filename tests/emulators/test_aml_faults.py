@@ -167,6 +167,7 @@ def test_requests_are_counted_by_operation_and_status(service: AmlService, jobs:
     seen = service.ask("/requests")
     assert seen["operations"] == {"put_job": 1, "get_job": 2}
     assert seen["statuses"] == {"201": 1, "200": 1, "404": 1}
+    assert seen["answers"] == {"put_job": {"201": 1}, "get_job": {"200": 1, "404": 1}}
     assert [request["job"] for request in seen["requests"]] == ["r-1", "r-1", "nobody"]
 
 
@@ -179,6 +180,16 @@ def test_the_documented_limits_can_be_switched_on() -> None:
         assert throttled
         assert throttled[0].headers["Retry-After"] == "1"
         assert writes.status_code == 201
+
+
+def test_the_limits_can_be_switched_on_and_off_while_it_runs_and_made_smaller(service: AmlService) -> None:
+    def throttled() -> int:
+        return sum(service.http.get(f"{SCOPE}/jobs").status_code == 429 for _ in range(60))
+
+    service.tell("/limits", on=True, scale=0.1)
+    assert throttled()
+    service.tell("/limits", on=False)
+    assert not throttled()
 
 
 def test_an_unknown_component_can_be_answered_as_once_recorded() -> None:

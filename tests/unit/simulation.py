@@ -15,6 +15,7 @@ from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import JobDetails
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.places import Places
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
@@ -31,6 +32,8 @@ from tests.conftest import WORKSPACE_ID, pipeline
 from tests.unit.occasions import PREFIX
 
 ENDPOINT = "churn-online"
+#: Of the pipeline `limited`.
+MAX_ACTIVE_RUNS = 1
 
 
 class Ledger(MemoryLedger):
@@ -198,13 +201,16 @@ class World:
 
     def _bridge(self, rules: Rules) -> Bridge:
         allow = Allow(principals=frozenset({"key", "rule:*"}))
-        names = ("train", "limited")
+        names = {"train": None, "limited": MAX_ACTIVE_RUNS}
         return Bridge(
             name="bridge",
             workspace="ws1",
             workspaces=frozenset({"ws1"}),
             workspace_ids=frozenset({WORKSPACE_ID.lower()}),
-            catalogue=Catalogue([replace(pipeline(name), experiment=name, allow=allow) for name in names]),
+            catalogue=Catalogue(
+                replace(pipeline(name), experiment=name, allow=allow, max_active_runs=limit)
+                for name, limit in names.items()
+            ),
             jobs=self.jobs,
             sender=self.queues,
             ledger=self.ledger,
@@ -219,6 +225,7 @@ class World:
             clock=self.clock,
             # Nothing is given up: what fails is tried until it works.
             retry=RetryPolicy(tries=100_000),
+            places=Places(),
             record_window=timedelta(seconds=30),
             sweep_days=3,
             record_all_events=False,

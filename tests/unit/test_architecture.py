@@ -30,6 +30,7 @@ ALLOWED = {
     "memory": set(),
     "memory_ledger": set(),
     "memory_reactions": set(),
+    "pacing": set(),
     "servicebus": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
     "statements": set(),

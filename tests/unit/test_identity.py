@@ -1,6 +1,7 @@
 """Ids are stable, legal and unique."""
 
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -55,10 +56,10 @@ def test_any_difference_in_the_work_changes_the_fingerprint(
     assert identity.fingerprint(pipeline, component, literals) != identity.fingerprint("p", "c", {"a": "1"})
 
 
-def test_each_try_and_each_attempt_has_its_own_message_id() -> None:
-    ids = {identity.submit_message_id("r", "f" * 64, attempt, try_) for attempt in (1, 2) for try_ in (0, 1)}
+def test_each_try_wait_and_attempt_has_its_own_message_id() -> None:
+    ids = {identity.submit_message_id("r", "f" * 64, *parts) for parts in product((1, 2), (0, 1, 11), (0, 1, 11))}
 
-    assert len(ids) == 4
+    assert len(ids) == 18
 
 
 def test_a_message_id_fits_the_brokers_limit_whatever_its_origin() -> None:

@@ -45,8 +45,7 @@ def test_after_an_hour_without_the_ledger_it_catches_up_in_few_statements(
     bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock
 ) -> None:
     consumer = Consumer(bridge, queues, clock)
-    away = [ServiceUnavailable()] * 100_000
-    ledger.failures = away
+    ledger.failures = [ServiceUnavailable() for _ in range(100_000)]
     for number in range(RUNS):  # one a second
         fact = events.job_fact(f"run-{number}", "COMPLETED", clock.now())
         queues.send(Queue.RUN_EVENTS, [Message(message_id=str(number), body=Records(run_events=(fact,)))])

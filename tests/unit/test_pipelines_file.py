@@ -19,6 +19,7 @@ pipelines:
     target: {kind: aml_pipeline, component: "azureml:churn_training:3", workspace: ws1, compute: cpu}
     experiment: churn
     timeout: 6h
+    max_active_runs: 4
     tags: {team: growth}
     allow: {principals: [key, "event:custom"], roles: [ML_TEAM]}
     inputs:
@@ -51,6 +52,7 @@ def test_a_file_becomes_the_catalogue() -> None:
         compute="cpu",
         experiment="churn",
         timeout=timedelta(hours=6),
+        max_active_runs=4,
         tags={"team": "growth"},
         allow=Allow(principals=frozenset({"key", "event:custom"}), roles=frozenset({"ML_TEAM"})),
         inputs={
@@ -192,7 +194,7 @@ def test_another_timeout_is_refused(written: str) -> None:
             '"a b" is not a name: use letters, digits, hyphens and underscores, a letter or digit first',
         ),
         ("max_active_runs: 0", "is 0: it must be at least 1"),
-        ("max_active_runs: 4", "is not enforced by this version: leave it out"),
+        ("max_active_runs: 1001", "is 1001: it must be at most 1000"),
         ("max_active_runs: many", 'is "many": give a whole number such as 4'),
         ("component: azureml:p:1", "is not a key here: it belongs under target"),
         ("roles: [A]", "is not a key here: it belongs under allow"),

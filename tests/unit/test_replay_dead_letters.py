@@ -64,7 +64,7 @@ def dead(bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger) -> SubmitRu
     message = DeadMessage(
         queue=Queue.RUN_COMMANDS,
         message_id=command.message_id,
-        body=queues.text(replace(command, try_=7)),
+        body=queues.text(replace(command, try_=7, waits=3, waiting_since=bridge.clock.now())),
         reason="MaxDeliveryCountExceeded",
         description="",
         submit=command,

@@ -20,7 +20,7 @@ from bridge.services.accept_runs import accept_runs
 from bridge.services.cancel_run import request_cancel
 from tests.unit.occasions import rule as a_rule
 from tests.unit.requests import request
-from tests.unit.simulation import ENDPOINT, Delivery, World
+from tests.unit.simulation import ENDPOINT, MAX_ACTIVE_RUNS, Delivery, World
 
 DAY = timedelta(days=1)
 TODAY = {"as_of": "${date}"}
@@ -136,7 +136,7 @@ class Machine(RuleBasedStateMachine):
 
     # what fails
 
-    @rule(call=st.sampled_from(["get", "submit", "cancel", "details"]), answered=st.booleans())
+    @rule(call=st.sampled_from(["get", "submit", "cancel", "details", "tagged"]), answered=st.booleans())
     def azure_ml_fails_once(self, call: str, *, answered: bool) -> None:
         """Or has done what it was asked, and its answer is lost."""
         if answered:
@@ -168,6 +168,11 @@ class Machine(RuleBasedStateMachine):
     def no_chain_has_a_rule_twice(self) -> None:
         chains = [chain_of(job.request.tags) for job in self.world.jobs.jobs.values()]
         assert [chain for chain in chains if len(set(chain)) < len(chain)] == []
+
+    @invariant()
+    def no_pipeline_has_more_active_runs_than_it_may(self) -> None:
+        live = [self.world.jobs.jobs[run_id].request.experiment for run_id in self.world.live()]
+        assert live.count("limited") <= MAX_ACTIVE_RUNS
 
     # in the end
 

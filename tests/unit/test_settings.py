@@ -79,6 +79,8 @@ def test_every_problem_is_told_at_once() -> None:
         ({"SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE_JWT"}, "SNOWFLAKE_PRIVATE_KEY is not set"),
         ({"ServiceBusConnection__fullyQualifiedNamespace": ""}, "fullyQualifiedNamespace is not set"),
         ({"SWEEP_DAYS": "0"}, "whole number from 1 to 31"),
+        ({"AML_WRITES_PER_SECOND": "0"}, "whole number from 1 to 10000"),
+        ({"EXECUTE_MAX_INSTANCES": "0.5"}, "whole number from 1 to 1000"),
         ({"PIPELINES_FILE": "nowhere.yaml"}, "there is no file nowhere.yaml"),
         ({"AUTH_MODE": "both"}, "one of key, entra"),
         ({"AUTH_MODE": "entra"}, "ENTRA_TENANT_ID is not set"),

@@ -41,12 +41,6 @@ def _allowed_workspace(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _not_enforced(limit: int | None) -> int | None:
-    if limit is not None:
-        raise ValueError("is not enforced by this version: leave it out")
-    return limit
-
-
 def _free_tag(name: str) -> str:
     if name.lower().startswith("bridge"):
         raise ValueError("begins with bridge, which the bridge's own tags do: use another name")
@@ -126,8 +120,7 @@ class PipelineEntry(Entry):
     ] = None
     max_active_runs: Annotated[
         int | None,
-        Field(ge=1, le=10_000, description="Further runs would wait while so many are active: not enforced yet."),
-        AfterValidator(_not_enforced),
+        Field(ge=1, le=1000, description="Further runs wait while so many jobs of the pipeline have not ended."),
     ] = None
     tags: Annotated[
         dict[TagName, TagValue], Field(default_factory=dict, max_length=20, description="Tags of each job.")
@@ -155,6 +148,7 @@ class PipelineEntry(Entry):
             inputs={key: read_input(key, entry)[0] for key, entry in self.inputs.items()},
             tags=self.tags,
             timeout=self.timeout,
+            max_active_runs=self.max_active_runs,
             allow=Allow(principals=frozenset(allow.principals), roles=frozenset(allow.roles)) if allow else None,
         )
 

@@ -28,5 +28,5 @@ What it does not do
   operation has ended, and may go to a deployment that is not ready. Deleting one that has traffic is refused: a guess.
 * Whether deployments of managed endpoints raise ModelDeployed in the service is not documented, the samples show older
   kinds: see `--no-model-deployed-events`. Documents show ModelVersion as a number, captures and this as a text.
-* `--limits` knows one caller: the two buckets are shared by everybody who asks.
+* The limits (`--limits`, or POST /limits at the control port) know one caller: all who ask share the two buckets.
 """

@@ -1,4 +1,4 @@
-"""What only this emulator's control surface has: seeding, jobs as they are inside, requests, latency."""
+"""What only this emulator's control surface has: seeding, jobs as they are inside, requests, latency, limits."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from bridge.local.aml.state import AmlEmulator
 
 
 def control_routes(emulator: AmlEmulator) -> list[Route]:
-    """Seed, look inside, force a status, change the latency."""
+    """Seed, look inside, force a status, change latency and limits."""
     return [
         *_job_routes(emulator),
         *_other_routes(emulator),
@@ -74,6 +74,11 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         emulator.clock.skew = timedelta(seconds=float((await request.json())["seconds"]))
         return Response(status_code=204)
 
+    async def limits(request: Request) -> Response:
+        body = await request.json()
+        emulator.limit(is_on=bool(body["on"]), scale=float(body.get("scale", 1)))
+        return Response(status_code=204)
+
     async def events(_: Request) -> Response:
         return JSONResponse(emulator.publisher.counts)
 
@@ -83,6 +88,7 @@ def _other_routes(emulator: AmlEmulator) -> list[Route]:
         Route("/requests", requests, methods=["GET"]),
         Route("/latency", latency, methods=["POST"]),
         Route("/skew", skew, methods=["POST"]),
+        Route("/limits", limits, methods=["POST"]),
         Route("/events", events, methods=["GET"]),
     ]
 

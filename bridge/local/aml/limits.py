@@ -33,9 +33,10 @@ class TokenBucket:
 class Limits:
     """Both buckets of one identity in one subscription."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._writes = TokenBucket(200, 10, now)
-        self._reads = TokenBucket(250, 25, now)
+    def __init__(self, now: Callable[[], float], scale: float = 1.0) -> None:
+        """`scale` multiplies all four numbers: a test of the limits can be as small as it likes."""
+        self._writes = TokenBucket(200 * scale, 10 * scale, now)
+        self._reads = TokenBucket(250 * scale, 25 * scale, now)
 
     def check(self, method: str) -> None:
         """Raise 429 with a Retry-After in whole seconds, as the control plane rounds it up."""

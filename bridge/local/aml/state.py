@@ -1,7 +1,7 @@
 """What the emulator knows: jobs, assets, endpoints, who asked what; and the passing of time over it."""
 
 import json
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,14 +51,18 @@ class RequestLog:
         self.entries: deque[dict[str, Any]] = deque(maxlen=1000)
         self.operations: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
+        #: By operation and status.
+        self.answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)
         self.operations[entry["operation"]] += 1
         self.statuses[str(entry["status"])] += 1
+        self.answers[entry["operation"]][str(entry["status"])] += 1
 
     def to_json(self) -> dict[str, Any]:
-        return {"operations": self.operations, "statuses": self.statuses, "requests": list(self.entries)}
+        counts = {"operations": self.operations, "statuses": self.statuses, "answers": self.answers}
+        return {**counts, "requests": list(self.entries)}
 
 
 class AmlEmulator:
@@ -77,7 +81,7 @@ class AmlEmulator:
         options, scale = self.options, self.options.time_scale
         self.latency_ms = options.latency_ms
         self.clock.skew = timedelta()
-        self.limits = Limits(self.clock.now) if options.has_limits else None
+        self.limit(is_on=options.has_limits)
         self.requests = RequestLog()
         #: The workspace of the last request.
         self.last_scope: str | None = None
@@ -93,6 +97,10 @@ class AmlEmulator:
         self._number = 0
         if options.seed_file:
             self._seed(json.loads(options.seed_file.read_text()))
+
+    def limit(self, *, is_on: bool, scale: float = 1.0) -> None:
+        """Answer 429 as the documented limits say, from full buckets on; or not at all."""
+        self.limits: Limits | None = Limits(self.clock.now, scale) if is_on else None
 
     def _seed(self, seed: Mapping[str, Any]) -> None:
         for entry in seed.get("components", []):

@@ -82,8 +82,8 @@ def run_chaos(
             stack.call("service_bus", "PUT", f"/queues/{name}", {"lock_seconds": seconds})
         crowd = Crowd(stack, calls, seed, CALLERS)
         storm, watch = Storm(stack, seed), MemoryWatch(stack)
-        seconds: dict[str, float] = {}
-        with _timed(seconds, "storm"):
+        times: dict[str, float] = {}
+        with _timed(times, "storm"):
             for part in (storm, watch, crowd):
                 part.start()
             poison = _poisoned(stack, seed)
@@ -91,7 +91,7 @@ def run_chaos(
             watch.stop()
             storm.stop()
         crowd.join()
-        with _timed(seconds, "settling"):
+        with _timed(times, "settling"):
             _settle(stack, say)
         verdict = _compared(stack, crowd, poison)
         failed_calls, verdict.unhandled = logs.failures(stack.log_file(name) for name in stack.hosts)
@@ -104,7 +104,7 @@ def run_chaos(
             failed_calls=dict(sorted(failed_calls.items())),
             memory=growth(watch.samples),
         )
-        outcome.seconds = {name: round(value, 1) for name, value in seconds.items()}
+        outcome.seconds = {name: round(value, 1) for name, value in times.items()}
     for line in lines(outcome):
         say(line)
     if report is not None:
