@@ -11,6 +11,7 @@ from typing import Any
 
 import azure.functions as func
 
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.errors import (
     CallerRefused,
     ConfigurationError,
@@ -82,6 +83,7 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     except CallerRefused as error:
         response = problem(403, "Not allowed", str(error), correlation_id=correlation)
     except UnusableRequest as error:
+        log.warning("a request is refused with %d: %s", error.status, error)
         members: dict[str, Any] = {"code": error.code} if error.code else {}
         title = "The request cannot be used"
         response = problem(error.status, title, str(error), **members, correlation_id=correlation)
@@ -106,8 +108,12 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
 class Caller:
     """Who asks."""
 
-    principal: str
+    identity: CallerIdentity
     correlation_id: str
+
+    @property
+    def principal(self) -> str:
+        return self.identity.principal
 
 
 def authenticated(
@@ -116,8 +122,8 @@ def authenticated(
     """As `answered`, for callers who may call at all: a stranger's request is not even read."""
 
     def checked(correlation: str) -> func.HttpResponse:
-        principal = get_bridge().authenticator.principal(request.headers.get("authorization"))
-        return handle(Caller(principal=principal, correlation_id=correlation))
+        identity = get_bridge().authenticator.identify(request.headers)
+        return handle(Caller(identity=identity, correlation_id=correlation))
 
     return answered(request, checked)
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -165,7 +166,7 @@ def cancel(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
 
     def handle(caller: Caller) -> func.HttpResponse:
         run_id = _run_id(request)
-        request_cancel(run_id, caller.principal, get_bridge())
+        request_cancel(run_id, caller.identity, get_bridge())
         return as_json(
             {"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": caller.correlation_id}, status=202
         )
@@ -267,7 +268,7 @@ def _key(in_body: str | None, request: func.HttpRequest) -> str | None:
 def _origin(request: func.HttpRequest, caller: Caller) -> Origin:
     return Origin(
         source=source(request),
-        principal=caller.principal,
+        **asdict(caller.identity),
         correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )

@@ -1,11 +1,12 @@
 """Batches of external functions and service functions: rows in, a value a row out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import azure.functions as func
 
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import Violation
@@ -23,7 +24,7 @@ class Batch:
 
     rows: list[WireRow]
     context: WireContext
-    principal: str
+    caller: CallerIdentity
     correlation_id: str
     traceparent: str | None
 
@@ -31,7 +32,7 @@ class Batch:
         """Where a row's request came from."""
         return Origin(
             source=SOURCE,
-            principal=self.principal,
+            **asdict(self.caller),
             correlation_id=self.correlation_id,
             query_id=self.context.query_id,
             query_batch_id=self.context.query_batch_id,
@@ -64,7 +65,7 @@ def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
     return Batch(
         rows=external_function.read_rows(body),
         context=external_function.read_context(request.headers),
-        principal=caller.principal,
+        caller=caller.identity,
         correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )

@@ -53,6 +53,7 @@ def submits(draw: st.DrawFn) -> SubmitRun:
         principal=draw(name) if accepted else QUEUE_DOOR,
         correlation_id=draw(name),
         roles=tuple(draw(st.lists(text, max_size=3))) if accepted else (),
+        app_roles=tuple(draw(st.lists(text, max_size=3))) if accepted else (),
         query_id=draw(maybe(text)),
         query_batch_id=draw(maybe(text)),
         row_number=draw(maybe(st.integers())),
