@@ -7,7 +7,7 @@ _NEEDS = ("tenant_id", "app_id", "snowflake_app_id", "app_host")
 
 
 def policy(values: Values, *, keyless: bool = False) -> str:
-    """The policy as XML; `keyless` for an app that asks for tokens (AUTH_MODE=entra), so that Snowflake's goes on to it.
+    """The policy as XML; `keyless` for an app with AUTH_MODE=entra, to which Snowflake's token then goes on.
 
     Raises:
         InvalidValues: a value that it needs is missing.

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 CORRELATION_HEADER = "x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+#: What a refusal repeats of a request is for its sender, not for the log.
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 RETRY_AFTER = timedelta(seconds=5)
 
 
@@ -83,7 +85,7 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     except CallerRefused as error:
         response = problem(403, "Not allowed", str(error), correlation_id=correlation)
     except UnusableRequest as error:
-        log.warning("a request is refused with %d: %s", error.status, error)
+        log.warning("a request is refused with %d: %s", error.status, error.code or _QUOTED.sub('"…"', str(error)))
         members: dict[str, Any] = {"code": error.code} if error.code else {}
         title = "The request cannot be used"
         response = problem(error.status, title, str(error), **members, correlation_id=correlation)

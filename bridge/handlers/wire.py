@@ -1,5 +1,7 @@
 """Batches of external functions and service functions: rows in, a value a row out."""
 
+import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +17,7 @@ from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow
 from bridge.services.accept_runs import RunAnswer
 
+log = logging.getLogger(__name__)
 SOURCE = "external_function"
 
 
@@ -54,9 +57,20 @@ def answered_batch(
 
     def handle(caller: Caller) -> func.HttpResponse:
         batch = read_batch(request, caller)
-        return rows_answer(batch, values(batch))
+        found = values(batch)
+        _log_refusals(batch, found)
+        return rows_answer(batch, found)
 
     return authenticated(request, get_bridge, handle)
+
+
+def _log_refusals(batch: Batch, values: list[Any]) -> None:
+    """One line however many rows. What is known of a run is logged where its request is judged."""
+    refused = [value for value in values if value.get("status") == "REJECTED" and "fingerprint" not in value]
+    if refused:
+        codes = Counter(value["error"]["code"] for value in refused)
+        found = ", ".join(f"{count} {code}" for code, count in codes.most_common(10))
+        log.warning("of %d rows by %s: %s", len(values), batch.caller.principal, found)
 
 
 def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
