@@ -64,6 +64,7 @@ def injections() -> Iterator[Attack]:
         yield Attack(status=422, body=valued, logged="(for-everybody)")
         misnamed = {"pipeline": "for-everybody", "inputs": {**GOOD, text: 1}}
         yield Attack(status=422, body=misnamed, logged="1 UNKNOWN_INPUT (for-everybody)")
+        yield Attack(status=400, body={**named, text: text}, logged="another form")
         row = {"data": [[0, text, {"as_of": text}, None], [1, text, {text: text}, None]]}
         yield Attack(status=200, path=SUBMIT, body=row, logged="2 UNKNOWN_PIPELINE", row_code="UNKNOWN_PIPELINE")
         row = {"data": [[0, text]]}

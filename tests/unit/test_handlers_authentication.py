@@ -1,8 +1,10 @@
 """Every route asks who calls before it does anything, and what it does is done in the caller's name."""
 
+import base64
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -236,6 +238,48 @@ def test_the_app_asks_for_tokens_when_its_routes_are_open() -> None:
     with pytest.raises(Unauthenticated):
         built.authenticator.identify({})
     assert isinstance(build(values).authenticator, KeyAuthenticator)
+
+
+def test_the_app_is_built_as_its_settings_say() -> None:
+    """What counts besides a token, tried by the one way in that needs no keys of Entra."""
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"] | ENTRA
+    client = ENTRA["ALLOWED_CLIENT_IDS"]
+    now = int(time.time())
+    issuer = f"https://login.microsoftonline.com/{ENTRA['ENTRA_TENANT_ID']}/v2.0"
+    claims = {"aud": ENTRA["ENTRA_AUDIENCE"], "iss": issuer, "azp": client, "iat": now, "nbf": now, "exp": now + 60}
+    found = [{"typ": name, "val": str(value)} for name, value in [*claims.items(), ("roles", "Bridge.Submit")]]
+    document = json.dumps({"auth_typ": "aad", "claims": found}).encode()
+    headers = {"x-ms-client-principal": base64.b64encode(document).decode(), "sf-context-current-role": "ML_TEAM"}
+
+    def identified(**more: str) -> CallerIdentity:
+        return build(values | {"TRUST_PLATFORM_HEADERS": "true", **more}).authenticator.identify(headers)
+
+    assert identified() == CallerIdentity(principal=PRINCIPAL, app_roles=APP_ROLES)
+    assert identified(SNOWFLAKE_CLIENT_IDS=client).roles == ROLES
+    with pytest.raises(CallerRefused):
+        identified(ALLOWED_APP_ROLES="Bridge.Admin")
+    with pytest.raises(Unauthenticated):
+        identified(TRUST_PLATFORM_HEADERS="false")
+
+
+@pytest.mark.parametrize(
+    ("more", "warnings"), [({}, 1), (ENTRA, 1), (ENTRA | {"SNOWFLAKE_CLIENT_IDS": ENTRA["ALLOWED_CLIENT_IDS"]}, 0)]
+)
+def test_roles_that_nobody_can_have_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: dict[str, str], warnings: int
+) -> None:
+    file = tmp_path / "pipelines.yaml"
+    file.write_text(
+        (ROOT / "pipelines.yaml").read_text()
+        + "\n  team:\n    target: {kind: aml_pipeline, component: 'azureml:p:1'}\n    allow: {roles: [ML_TEAM]}\n"
+    )
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+
+    build(values | more | {"PIPELINES_FILE": str(file)})
+
+    found = [record.getMessage() for record in caplog.records if "counts for nobody" in record.getMessage()]
+    assert len(found) == warnings
+    assert all("allow.roles of team counts" in text for text in found)
 
 
 def test_an_open_app_that_is_set_up_wrongly_lets_nobody_in(queues: MemoryQueues) -> None:

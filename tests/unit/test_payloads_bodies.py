@@ -100,6 +100,8 @@ cancels = st.builds(
     workspace=maybe(text),
     requested_at=times,
     principal=text,
+    roles=st.lists(text, max_size=3).map(tuple),
+    app_roles=st.lists(text, max_size=3).map(tuple),
     reason=text,
     origin=text,
     try_=counts,
