@@ -88,7 +88,8 @@ def parts(headers: Mapping[str, str]) -> list[str]:
     for name, value in headers.items():
         if name.lower() in {"authorization", "x-functions-key", "x-ms-client-principal"}:
             whole = value.split()[-1]
-            found += [whole, *(part for part in whole.split(".") if len(part) > 20)]
+            pieces = [part for part in whole.split(".") if len(part) > 20]
+            found += [whole, *pieces, *(part[-40:] for part in pieces), *(part[:40] for part in pieces[1:])]
     return found
 
 
