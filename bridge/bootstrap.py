@@ -90,6 +90,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
     """Raises: ConfigurationError with the problems of the settings, or else with those of both files."""
     settings = Settings.from_environ(environ)
     catalogue, rules = _files(settings)
+    _warn_of_roles(settings, catalogue)
     credential = app_credential(settings.client_id, settings.aml_endpoint)
     clients = AmlClients(
         subscription_id=settings.subscription_id,
@@ -133,6 +134,9 @@ def _authenticator(settings: Settings) -> Authenticator:
         tenant_id=entra.tenant_id,
         audiences=entra.audiences,
         client_ids=entra.client_ids,
+        app_roles=entra.app_roles,
+        snowflake_client_ids=entra.snowflake_client_ids,
+        trust_platform_headers=entra.trust_platform_headers,
         authority=entra.authority,
     )
 
@@ -185,6 +189,19 @@ def _files(settings: Settings) -> tuple[Catalogue, Rules]:
     for warning in loaded.warnings:
         logging.getLogger(__name__).warning("%s", warning)
     return catalogue, loaded.rules
+
+
+def _warn_of_roles(settings: Settings, catalogue: Catalogue) -> None:
+    """A pipeline that allows roles which no caller of this app can have is no mistake of the file, but of the two."""
+    if settings.entra is not None and settings.entra.snowflake_client_ids:
+        return
+    found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
+    named = [pipeline.name for pipeline in found if pipeline.allow and pipeline.allow.roles]
+    if named:
+        logging.getLogger(__name__).warning(
+            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS",
+            ", ".join(named),
+        )
 
 
 def surroundings(settings: Settings, catalogue: Catalogue | None) -> Surroundings:

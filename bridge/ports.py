@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bridge.domain.actions import ActionCommand, Notify, RunDataFactory
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.deployments import Deployment, DeploymentRequest
 from bridge.domain.inbound import InboundEvent
@@ -38,8 +39,8 @@ class Clock(Protocol):
 class Authenticator(Protocol):
     """Who calls by HTTP."""
 
-    def principal(self, authorization: str | None) -> str:
-        """The caller as `allow` in pipelines.yaml names it, by the header Authorization.
+    def identify(self, headers: Mapping[str, str]) -> CallerIdentity:
+        """The caller as `allow` in pipelines.yaml knows it, by the request's headers, whose names have any case.
 
         Raises: Unauthenticated; CallerRefused; RetryableError when it cannot be found out now.
         """

@@ -1,19 +1,19 @@
-"""Who calls, by a token of Entra: which keys sign such tokens, and what one must say to count here.
+"""Who calls, by a token of Entra: what one must say to count here, and what else counts with it.
 
 Source: learn.microsoft.com, "Access tokens in the Microsoft identity platform", "Access token claims reference".
 """
 
-import http.client
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bridge.domain.callers import app_principal
-from bridge.domain.errors import CallerRefused, ServiceUnavailable, Unauthenticated
+from bridge.adapters.entra_keys import PublishedKeys
+from bridge.domain.callers import CallerIdentity, app_principal
+from bridge.domain.errors import CallerRefused, Unauthenticated
+from bridge.payloads import client_principal
+from bridge.payloads.context_headers import current_role
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -23,21 +23,16 @@ AUTHORITY = "https://login.microsoftonline.com"
 ALGORITHM = "RS256"
 #: Between the clocks of Entra and of this machine.
 LEEWAY_SECONDS = 60
-#: To connect, and between two pieces of the answer.
-TIMEOUT_SECONDS = 5
-#: Entra's keys roll over; a day is how long its documentation lets one keep them.
-RENEW_SECONDS = 24 * 3600
-#: Anybody can name an unknown key, so what that costs is limited.
-PAUSE_SECONDS = 60
-PAUSE_AFTER_FAILURE_SECONDS = 5
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9_.=-]+) *", re.IGNORECASE)
+_REQUIRED = ["exp", "nbf", "iat", "iss", "aud"]
 _MISSING = "send a token of Entra for this app, in the header Authorization: Bearer …"
 
 
 class EntraAuthenticator:
     """Authenticator that lets in applications of one tenant, by their ids; loads PyJWT with the first token.
 
-    A user's token counts as its application: who the user is makes no difference.
+    Where app roles are asked for, users come in as well, by the roles that they were assigned; without, an id alone
+    would let in everybody who can sign in to that application. Which user it is makes no difference.
     """
 
     def __init__(
@@ -46,11 +41,17 @@ class EntraAuthenticator:
         tenant_id: str,
         audiences: Collection[str],
         client_ids: Collection[str],
+        app_roles: Collection[str] = (),
+        snowflake_client_ids: Collection[str] = (),
+        trust_platform_headers: bool = False,
         authority: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._audiences = list(audiences)
         self._client_ids = frozenset(client_ids)
+        self._app_roles = frozenset(app_roles)
+        self._snowflake_client_ids = frozenset(snowflake_client_ids)
+        self._trust_platform_headers = trust_platform_headers
         #: Issuer -> the claim with the calling application, of either version of tokens.
         self._issuers = {
             f"https://sts.windows.net/{tenant_id}/": "appid",
@@ -58,35 +59,71 @@ class EntraAuthenticator:
         }
         self._keys = PublishedKeys(f"{authority or AUTHORITY}/{tenant_id}/discovery/v2.0/keys", monotonic)
 
-    def principal(self, authorization: str | None) -> str:
-        if not authorization:
-            raise Unauthenticated(_MISSING)
-        found = _BEARER.fullmatch(authorization)
-        if found is None:
-            raise _refusal("is none", "the header Authorization has another form than Bearer TOKEN")
-        claims = self._claims(found[1])
+    def identify(self, headers: Mapping[str, str]) -> CallerIdentity:
+        claims = self._claims(headers)
         app_id = claims.get(self._issuers[claims["iss"]])
         if not isinstance(app_id, str) or not app_id:
             raise _refusal("names no application", f"no {self._issuers[claims['iss']]} in it")
         if app_id.lower() not in self._client_ids:
-            log.warning("the application %r is refused: it is not among ALLOWED_CLIENT_IDS", app_id[:100])
-            raise CallerRefused(f"the application {app_id[:100]} is not among ALLOWED_CLIENT_IDS of this app")
-        return app_principal(app_id)
+            raise _refused_caller(f"the application {app_id[:100]} is not among ALLOWED_CLIENT_IDS of this app")
+        app_roles = self._checked_app_roles(claims)
+        roles = _snowflake_roles(headers) if app_id.lower() in self._snowflake_client_ids else ()
+        return CallerIdentity(principal=app_principal(app_id), roles=roles, app_roles=app_roles)
 
-    def _claims(self, token: str) -> Mapping[str, Any]:
-        """What the token says, every word of it checked. Raises: Unauthenticated; ServiceUnavailable."""
+    def _claims(self, headers: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the token says; without one, what the platform says of the one that it has seen, if that counts."""
+        authorization = headers.get("authorization")
+        principal = headers.get(client_principal.HEADER) if self._trust_platform_headers else None
+        if authorization:
+            found = _BEARER.fullmatch(authorization)
+            if found is None:
+                raise _refusal("is none", "the header Authorization has another form than Bearer TOKEN")
+            token = found[1]
+            return self._checked(lambda: self._decoded(token, self._key(token)))
+        if principal:
+            return self._checked(lambda: self._platform_claims(principal))
+        log.warning("a request is refused: it has no token")
+        raise Unauthenticated(_MISSING)
+
+    def _checked_app_roles(self, claims: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those of the caller, who needs one where any are asked for. Raises: Unauthenticated; CallerRefused."""
+        given = claims.get("roles") or []
+        if not isinstance(given, list) or not all(isinstance(role, str) for role in given):
+            raise _refusal("cannot be read", "its claim roles is no list of texts")
+        if self._app_roles and self._app_roles.isdisjoint(given):
+            wanted = ", ".join(sorted(self._app_roles))
+            raise _refused_caller(f"the caller has none of the app roles {wanted} (ALLOWED_APP_ROLES of this app)")
+        if not self._app_roles and (claims.get("scp") or claims.get("idtyp") == "user"):
+            raise _refused_caller("the token is a user's: those count only where ALLOWED_APP_ROLES names an app role")
+        return tuple(sorted(set(given)))
+
+    def _decoded(self, token: str, key: "PyJWK") -> Mapping[str, Any]:
+        import jwt
+
+        return dict(jwt.decode(token, key, algorithms=[ALGORITHM], **self._expected(), options={"require": _REQUIRED}))
+
+    def _platform_claims(self, header: str) -> Mapping[str, Any]:
+        """The platform has seen the signature; everything else is asked again, in the way of every token."""
         import jwt
 
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key(token),
-                algorithms=[ALGORITHM],
-                audience=self._audiences,
-                issuer=list(self._issuers),
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "nbf", "iat", "iss", "aud"]},
-            )
+            unsigned = jwt.encode(client_principal.read_client_principal(header), "", "none")
+        except ValueError as error:
+            raise ValueError(f"the header {client_principal.HEADER}: {error}") from error
+        checks: Any = {f"verify_{claim}": True for claim in ("exp", "nbf", "iat", "aud", "iss")}
+        options: Any = {"verify_signature": False, "require": _REQUIRED, **checks}
+        return dict(jwt.decode(unsigned, options=options, **self._expected()))
+
+    def _expected(self) -> dict[str, Any]:
+        return {"audience": self._audiences, "issuer": list(self._issuers), "leeway": LEEWAY_SECONDS}
+
+    @staticmethod
+    def _checked(decode: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What is in a token, or the refusal that its error stands for. Raises: Unauthenticated; ServiceUnavailable."""
+        import jwt
+
+        try:
+            return decode()
         except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as error:
             raise _refusal("has expired, or is not valid yet", error) from error
         except jwt.InvalidAudienceError as error:
@@ -98,7 +135,6 @@ class EntraAuthenticator:
         # A header of thousands of brackets ends the parser's patience, not its grammar.
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _refusal("cannot be read", error) from error
-        return claims
 
     def _key(self, token: str) -> "PyJWK":
         """The key that the token says it is signed with; nothing is fetched for one that cannot be right anyway."""
@@ -114,49 +150,18 @@ class EntraAuthenticator:
         return key
 
 
-class PublishedKeys:
-    """The tenant's public keys, kept; fetched when they are old, or when a token names one that is not among them.
+def _snowflake_roles(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The role in which the query runs, as Snowflake itself tells it."""
+    try:
+        role = current_role(headers)
+    except ValueError as error:
+        raise _refused_caller(str(error)) from error
+    return (role,) if role else ()
 
-    Keys that cannot be renewed go on being used: an outage of Entra's is no reason to lock everybody out.
-    """
 
-    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
-        self._now = monotonic
-        self._lock = threading.Lock()
-        self._keys: Mapping[str, PyJWK] = {}
-        self._renew_at = self._try_at = monotonic()
-        self._is_away = False
-
-    def find(self, kid: str) -> "PyJWK | None":
-        """The key of this name, None when the tenant has none. Raises: ServiceUnavailable."""
-        if self._is_good(kid):  # without the lock, so that strangers' tokens do not hold up anybody
-            return self._keys[kid]
-        with self._lock:
-            if not self._is_good(kid) and self._now() >= self._try_at:
-                self._fetch()
-            key = self._keys.get(kid)
-            if key is None and self._is_away:
-                message = "Entra, which publishes the keys of tokens, could not be reached"
-                raise ServiceUnavailable(message, retry_after=timedelta(seconds=PAUSE_AFTER_FAILURE_SECONDS))
-            return key
-
-    def _is_good(self, kid: str) -> bool:
-        return kid in self._keys and self._now() < self._renew_at
-
-    def _fetch(self) -> None:
-        import jwt
-
-        client = jwt.PyJWKClient(self._url, cache_jwk_set=False, timeout=TIMEOUT_SECONDS)
-        try:
-            found = {str(key.key_id): key for key in client.get_signing_keys() if key.key_type == "RSA"}
-        except (jwt.PyJWTError, OSError, ValueError, http.client.HTTPException) as error:
-            log.warning("the keys at %s could not be fetched: %s", self._url, error)
-            self._is_away, self._try_at = True, self._now() + PAUSE_AFTER_FAILURE_SECONDS
-        else:
-            self._keys = found
-            self._is_away, self._try_at = False, self._now() + PAUSE_SECONDS
-            self._renew_at = self._now() + RENEW_SECONDS
+def _refused_caller(why: str) -> CallerRefused:
+    log.warning("a caller is refused: %s", why)
+    return CallerRefused(why)
 
 
 def _refusal(what: str, why: object) -> Unauthenticated:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.domain import aml_events, event_kinds, identity
 from bridge.domain.actions import deployment_name
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.event_fields import ABSENT, field
 from bridge.domain.inputs import shown
 from bridge.domain.pipelines import Catalogue
@@ -130,7 +131,7 @@ class Judge:
         pipeline = self.catalogue.find(name)
         if pipeline is None:
             return [self.catalogue.unknown(name).message]
-        if not pipeline.allows(caller):
+        if not pipeline.allows(CallerIdentity(principal=caller)):
             return [f'"{caller}" may not run "{name}": it has to be added to "allow" in pipelines.yaml']
         checked = self.catalogue.check(pipeline, inputs)
         return [violation.message for violation in checked] if isinstance(checked, list) else []

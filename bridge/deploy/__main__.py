@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         values = load(options.values)
         if options.what == "apim-policy":
-            sys.stdout.write(policy(values))
+            sys.stdout.write(policy(values, keyless=options.keyless))
             return DONE
         return _sql(options, values, secrets.from_environment(os.environ))
     except (InvalidValues, CannotRender, scripts.UnknownScript) as error:
@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_subparsers(dest="what", required=True)
     values = argparse.ArgumentParser(add_help=False)
     values.add_argument("--values", type=Path, required=True, help="YAML file; see sql/values.example.yaml")
-    what.add_parser("apim-policy", parents=[values], help="print the policy of the API in API Management")
+    apim = what.add_parser("apim-policy", parents=[values], help="print the policy of the API in API Management")
+    apim.add_argument("--keyless", action="store_true", help="for an app with AUTH_MODE=entra")
     verbs = what.add_parser("sql", help="what is in Snowflake").add_subparsers(dest="verb", required=True)
     common = argparse.ArgumentParser(add_help=False, parents=[values])
     common.add_argument("--connection", help="of the Snowflake CLI's configuration; default: its default")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bridge.domain import identity
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.inputs import aml_literal
 
 #: An input of a run after it was checked. Numbers are exact: int of any size or Decimal, never a rounded float.
@@ -23,6 +24,8 @@ class Origin:
     correlation_id: str
     #: Snowflake roles that the door vouches for.
     roles: tuple[str, ...] = ()
+    #: App roles of Entra, of the token that came with the request.
+    app_roles: tuple[str, ...] = ()
     query_id: str | None = None
     query_batch_id: str | None = None
     row_number: int | None = None
@@ -31,6 +34,10 @@ class Origin:
     traceparent: str | None = None
     #: Rules that led here, oldest first; the loop guard reads it.
     rule_chain: tuple[str, ...] = ()
+
+    @property
+    def caller(self) -> CallerIdentity:
+        return CallerIdentity(principal=self.principal, roles=self.roles, app_roles=self.app_roles)
 
     @property
     def trace_id(self) -> str | None:
@@ -127,10 +134,17 @@ class CancelRun:
     workspace: str | None
     requested_at: datetime
     principal: str
+    #: As in `Origin`.
+    roles: tuple[str, ...] = ()
+    app_roles: tuple[str, ...] = ()
     reason: str = "asked by the user"
     #: Tells the same request, sent again: "{query batch id}:{row}", "d.{dead letter id}…"; "" where only the time does.
     origin: str = ""
     try_: int = 0
+
+    @property
+    def caller(self) -> CallerIdentity:
+        return CallerIdentity(principal=self.principal, roles=self.roles, app_roles=self.app_roles)
 
     @property
     def key(self) -> str:

@@ -6,16 +6,19 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+from bridge.domain.callers import APP_ROLE_PREFIX, CallerIdentity
 from bridge.domain.inputs import CheckedInputs, InputError, InputSpec, Violation, closest, shown
 
 MAX_INPUTS = 200
+#: How principals begin that stand for a way in, not for somebody who has signed in.
+DOORS = ("event:", "queue:")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Allow:
     """Who may run a pipeline: whoever a principal or a role names."""
 
-    #: As they are, or with "*" for any text. A bare "*" never stands for an event or a queue.
+    #: As they are, or with "*" for any text. A bare "*" never stands for an event, a queue or an app role.
     principals: frozenset[str] = frozenset()
     #: Snowflake roles, as CURRENT_ROLE spells them.
     roles: frozenset[str] = frozenset()
@@ -50,15 +53,24 @@ class Pipeline:
     def component_version(self) -> str:
         return self.component.split(":")[2]
 
-    def allows(self, principal: str, roles: frozenset[str] = frozenset()) -> bool:
+    def allows(self, caller: CallerIdentity) -> bool:
         """Whether this caller may run it; events and queues only by entries that start with the same word."""
-        kind = next((prefix for prefix in ("event:", "queue:") if principal.startswith(prefix)), "")
+        is_person = not caller.principal.startswith(DOORS)
         if self.allow is None:
-            return not kind
-        if not kind and roles & self.allow.roles:
+            return is_person
+        if is_person and not self.allow.roles.isdisjoint(caller.roles):
             return True
-        wildcards = (entry for entry in self.allow.principals if "*" in entry and entry.startswith(kind))
-        return principal in self.allow.principals or any(fnmatchcase(principal, entry) for entry in wildcards)
+        return any(_is_named(name, self.allow.principals) for name in caller.names)
+
+
+def _is_named(name: str, entries: Iterable[str]) -> bool:
+    """Whether an entry is the name or, with a wildcard, stands for it: only one of the same kind does."""
+    kind = next((prefix for prefix in (*DOORS, APP_ROLE_PREFIX) if name.startswith(prefix)), "")
+    return any(name == entry or (entry.startswith(kind) and _stands_for(entry, name)) for entry in entries)
+
+
+def _stands_for(entry: str, name: str) -> bool:
+    return "*" in entry and fnmatchcase(name, entry)
 
 
 class Catalogue:

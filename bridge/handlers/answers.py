@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
+from pydantic import ValidationError
 
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.errors import (
     CallerRefused,
     ConfigurationError,
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 CORRELATION_HEADER = "x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_QUOTED = re.compile(r'".*"', re.DOTALL)
 RETRY_AFTER = timedelta(seconds=5)
 
 
@@ -82,6 +85,7 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
     except CallerRefused as error:
         response = problem(403, "Not allowed", str(error), correlation_id=correlation)
     except UnusableRequest as error:
+        log.warning("a request is refused with %d: %s", error.status, _reason(error))
         members: dict[str, Any] = {"code": error.code} if error.code else {}
         title = "The request cannot be used"
         response = problem(error.status, title, str(error), **members, correlation_id=correlation)
@@ -106,8 +110,12 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
 class Caller:
     """Who asks."""
 
-    principal: str
+    identity: CallerIdentity
     correlation_id: str
+
+    @property
+    def principal(self) -> str:
+        return self.identity.principal
 
 
 def authenticated(
@@ -116,10 +124,17 @@ def authenticated(
     """As `answered`, for callers who may call at all: a stranger's request is not even read."""
 
     def checked(correlation: str) -> func.HttpResponse:
-        principal = get_bridge().authenticator.principal(request.headers.get("authorization"))
-        return handle(Caller(principal=principal, correlation_id=correlation))
+        identity = get_bridge().authenticator.identify(request.headers)
+        return handle(Caller(identity=identity, correlation_id=correlation))
 
     return answered(request, checked)
+
+
+def _reason(error: UnusableRequest) -> str:
+    """Why, for the log, without what the answer repeats of the request: that is for its sender."""
+    if isinstance(error.__cause__, ValidationError):
+        return "it has another form than the route takes"
+    return error.code or _QUOTED.sub('"…"', str(error))
 
 
 def auth_level(*, host_checks_keys: bool) -> func.AuthLevel:

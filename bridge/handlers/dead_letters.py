@@ -49,7 +49,7 @@ def replay(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
     """Have a dead letter handled again: 202, or a problem that says why it cannot be."""
 
     def handle(caller: Caller) -> func.HttpResponse:
-        wanted = ReplayRequest(dead_letter_id=request.route_params["dead_letter_id"], principal=caller.principal)
+        wanted = ReplayRequest(dead_letter_id=request.route_params["dead_letter_id"], caller=caller.identity)
         (answer,) = replay_dead_letters([wanted], read_letter, get_bridge())
         if answer.violations:
             return refusal(answer.violations, caller.correlation_id, dead_letter_id=wanted.dead_letter_id[:100])

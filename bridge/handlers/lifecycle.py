@@ -35,7 +35,7 @@ def cancel_run(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRes
             for row, problem in zip(batch.rows, problems, strict=True)
             if problem is None
         ]
-        request_cancels(wanted, batch.principal, get_bridge())
+        request_cancels(wanted, batch.caller, get_bridge())
         return [
             {"status": "CANCEL_REQUESTED", "run_id": row.arguments[0]}
             if problem is None
@@ -91,7 +91,7 @@ def _replay_request(row: WireRow, batch: Batch) -> ReplayRequest:
     problem = arguments_problem(row, (1,), "dead_letter_id") or _letter_id_problem(row.arguments[0])
     return ReplayRequest(
         dead_letter_id=str(row.arguments[0]) if problem is None else "",
-        principal=batch.principal,
+        caller=batch.caller,
         occasion=batch.key(row),
         problem=problem,
     )

@@ -1,7 +1,9 @@
 """The REST routes for curl, Logic Apps and the command line."""
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -42,6 +44,7 @@ from bridge.services.cancel_run import request_cancel
 from bridge.services.find_runs import find_run, find_runs
 from bridge.services.rerun import RerunRefusal, RerunRequest, rerun_runs
 
+log = logging.getLogger(__name__)
 SOURCE = "http"
 #: Our own procedures in Snowflake say so. Only for the reader: it gives no rights.
 SOURCE_HEADER = "x-bridge-source"
@@ -165,7 +168,7 @@ def cancel(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespons
 
     def handle(caller: Caller) -> func.HttpResponse:
         run_id = _run_id(request)
-        request_cancel(run_id, caller.principal, get_bridge())
+        request_cancel(run_id, caller.identity, get_bridge())
         return as_json(
             {"run_id": run_id, "status": "CANCEL_REQUESTED", "correlation_id": caller.correlation_id}, status=202
         )
@@ -232,7 +235,12 @@ def read_query(request: func.HttpRequest, model: type[Model]) -> Model:
 
 
 def refusal(violations: Sequence[Violation], correlation: str, **members: Any) -> func.HttpResponse:
-    """The problem that a rejection is; `members` say what it is about."""
+    """The problem that a refusal is, which is logged; `members` say what it is about."""
+    log.warning("a request is refused: %s, correlation id %s", violations[0].code, correlation)
+    return _rejection(violations, correlation, **members)
+
+
+def _rejection(violations: Sequence[Violation], correlation: str, **members: Any) -> func.HttpResponse:
     first = violations[0]
     return problem(
         _REJECTION_STATUS.get(str(first.code), 422),
@@ -267,7 +275,7 @@ def _key(in_body: str | None, request: func.HttpRequest) -> str | None:
 def _origin(request: func.HttpRequest, caller: Caller) -> Origin:
     return Origin(
         source=source(request),
-        principal=caller.principal,
+        **asdict(caller.identity),
         correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )
@@ -284,7 +292,7 @@ def _run_request(body: CreateRunBody, request: func.HttpRequest, caller: Caller)
 
 def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool = False, **members: Any) -> func.HttpResponse:
     if answer.status == BridgeStatus.REJECTED:
-        return refusal(answer.violations, correlation, run_id=answer.run_id, **members)
+        return _rejection(answer.violations, correlation, run_id=answer.run_id, **members)
     if dry_run and answer.command is not None:
         return as_json({"dry_run": True, "would_submit": write_submit(answer.command)})
     result: Mapping[str, Any] = {**run_result(answer), "idempotency_key": answer.idempotency_key, **members}

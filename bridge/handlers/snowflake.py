@@ -32,7 +32,8 @@ def ping(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
         value = {
             "bridge": get_bridge().name,
             "version": __version__,
-            "principal": batch.principal,
+            "principal": batch.caller.principal,
+            "roles": list(batch.caller.roles),
             "query_id": batch.context.query_id,
             "query_batch_id": batch.context.query_batch_id,
             "correlation_id": batch.correlation_id,

@@ -1,11 +1,14 @@
 """Batches of external functions and service functions: rows in, a value a row out."""
 
+import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import azure.functions as func
 
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import Violation
@@ -14,6 +17,7 @@ from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow
 from bridge.services.accept_runs import RunAnswer
 
+log = logging.getLogger(__name__)
 SOURCE = "external_function"
 
 
@@ -23,7 +27,7 @@ class Batch:
 
     rows: list[WireRow]
     context: WireContext
-    principal: str
+    caller: CallerIdentity
     correlation_id: str
     traceparent: str | None
 
@@ -31,7 +35,7 @@ class Batch:
         """Where a row's request came from."""
         return Origin(
             source=SOURCE,
-            principal=self.principal,
+            **asdict(self.caller),
             correlation_id=self.correlation_id,
             query_id=self.context.query_id,
             query_batch_id=self.context.query_batch_id,
@@ -53,9 +57,20 @@ def answered_batch(
 
     def handle(caller: Caller) -> func.HttpResponse:
         batch = read_batch(request, caller)
-        return rows_answer(batch, values(batch))
+        found = values(batch)
+        _log_refusals(batch, found)
+        return rows_answer(batch, found)
 
     return authenticated(request, get_bridge, handle)
+
+
+def _log_refusals(batch: Batch, values: list[Any]) -> None:
+    """One line however many rows. What is known of a run is logged where its request is judged."""
+    refused = [value for value in values if value.get("status") == "REJECTED" and "fingerprint" not in value]
+    if refused:
+        codes = Counter(value["error"]["code"] for value in refused)
+        found = ", ".join(f"{count} {code}" for code, count in codes.most_common(10))
+        log.warning("of %d rows by %s: %s", len(values), batch.caller.principal, found)
 
 
 def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
@@ -64,7 +79,7 @@ def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
     return Batch(
         rows=external_function.read_rows(body),
         context=external_function.read_context(request.headers),
-        principal=caller.principal,
+        caller=caller.identity,
         correlation_id=caller.correlation_id,
         traceparent=traceparent(request),
     )

@@ -38,6 +38,7 @@ class SubmitRunBody(Shape):
     waiting_since: Moment | None = None
     principal: ShortText | None = None
     roles: list[str] = Field(default_factory=list)
+    app_roles: list[str] = Field(default_factory=list)
     source: ShortText | None = None
     accepted_at: Moment | None = None
     query_id: ShortText | None = None
@@ -84,6 +85,7 @@ class SubmitRunBody(Shape):
             principal=(self.principal if accepted else None) or QUEUE_DOOR,
             correlation_id=self.correlation_id or self.query_batch_id or self.run_id or "",
             roles=tuple(self.roles) if accepted else (),
+            app_roles=tuple(self.app_roles) if accepted else (),
             query_id=self.query_id,
             query_batch_id=self.query_batch_id,
             row_number=self.row_number,
@@ -124,6 +126,7 @@ def write_submit(command: SubmitRun) -> dict[str, Any]:
         "waiting_since": timestamp(command.waiting_since),
         "principal": origin.principal,
         "roles": list(origin.roles),
+        "app_roles": list(origin.app_roles) or None,
         "source": origin.source,
         "accepted_at": timestamp(command.accepted_at),
         "query_id": origin.query_id,

@@ -47,6 +47,8 @@ class CancelRunBody(Shape):
     workspace: ShortText | None = None
     requested_at: Moment
     principal: ShortText
+    roles: tuple[str, ...] = ()
+    app_roles: tuple[str, ...] = ()
     reason: ShortText = "asked by the user"
     origin: ShortText = ""
     try_: int = Field(default=0, ge=0, alias="try")
@@ -109,5 +111,6 @@ def _write_cancel(command: CancelRun) -> dict[str, Any]:
         "reason": command.reason,
         "try": command.try_,
     }
-    # Only where there is one: an instance of the version before this field refuses what it does not know.
-    return {**fields, "origin": command.origin} if command.origin else fields
+    # Only where there are some: an instance of the version before these fields refuses what it does not know.
+    optional = {"origin": command.origin, "roles": list(command.roles), "app_roles": list(command.app_roles)}
+    return fields | {name: value for name, value in optional.items() if value}

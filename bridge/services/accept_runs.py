@@ -1,20 +1,24 @@
 """Takes requests for runs: each is answered at once, and what is accepted is durably queued before the answer."""
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain import events, identity
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.events import RunEvent
-from bridge.domain.inputs import CheckedInputs, Violation, aml_literal
+from bridge.domain.inputs import CheckedInputs, Violation, aml_literal, shown
 from bridge.domain.pipelines import Pipeline
 from bridge.domain.statuses import BridgeStatus
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.bridge_events import publish_accepted
 from bridge.services.report import MESSAGE_LIMIT_BYTES, report
 
+log = logging.getLogger(__name__)
 #: No pipeline's name is longer; what a caller gives instead is not repeated in answers and rows beyond this.
 NAME_LIMIT = 200
 KEY_LIMIT = 500
@@ -68,9 +72,23 @@ def accept_runs(requests: Sequence[RunRequest], bridge: Bridge, *, dry_run: bool
     batch = _Batch()
     for request in requests:
         _decide(request, batch, now, bridge)
+    _log_rejections(requests, batch.answers, bridge)
     if not dry_run:
         _queue(batch, bridge)
     return batch.answers
+
+
+def _log_rejections(requests: Sequence[RunRequest], answers: Sequence[RunAnswer], bridge: Bridge) -> None:
+    """One line however many rows, with nothing in it that a caller has written: its words may be anything."""
+    codes = Counter(
+        f"{answer.violations[0].code} ({answer.pipeline if bridge.catalogue.find(answer.pipeline) else 'no pipeline'})"
+        for answer in answers
+        if answer.violations
+    )
+    if codes:
+        origin = requests[0].origin
+        found = ", ".join(f"{count} {code}" for code, count in codes.most_common(10))
+        log.warning("of %d requests by %s, %s: %s", len(answers), origin.principal, origin.source, found)
 
 
 def key_problem(key: object) -> Violation | None:
@@ -150,11 +168,17 @@ def check_request(
     pipeline = bridge.catalogue.find(name)
     if pipeline is None:
         return [bridge.catalogue.unknown(name)]
-    if not pipeline.allows(origin.principal, frozenset(origin.roles)):
-        message = f'"{origin.principal}" may not run "{name}": it has to be added to "allow" in pipelines.yaml'
-        return [Violation(code="NOT_ALLOWED", message=message, field="pipeline")]
+    if not pipeline.allows(origin.caller):
+        return [not_allowed(origin.caller, name)]
     checked = bridge.catalogue.check(pipeline, inputs)
     return checked if isinstance(checked, list) else (pipeline, checked)
+
+
+def not_allowed(caller: CallerIdentity, pipeline: str, field: str = "pipeline") -> Violation:
+    """What to tell a caller whom the pipeline's `allow` does not name."""
+    role = f" with the role {shown(caller.roles[0])}" if caller.roles else ""
+    message = f'"{caller.principal}"{role} may not run "{pipeline}": it has to be added to "allow" in pipelines.yaml'
+    return Violation(code="NOT_ALLOWED", message=message, field=field)
 
 
 def _command_for(

@@ -1,18 +1,24 @@
 """Cancels a run's job, also when the cancel overtook the submit."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from bridge.domain import events, statuses
+from bridge.domain import events, statuses, tags
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
+from bridge.domain.inputs import shown
+from bridge.domain.jobs import Job
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.ports import Bridge, Message, Queue
 from bridge.services import check_chain
+from bridge.services.accept_runs import not_allowed
 from bridge.services.find_job import find_job
 from bridge.services.report import report
 
+log = logging.getLogger(__name__)
 #: How long a cancel waits for its submit, which may itself be waiting in back-off.
 WAITS_FOR_JOB = timedelta(hours=24)
 #: ... when the ledger shows the run as one that has not ended: it may wait for its place.
@@ -36,6 +42,9 @@ def cancel_run(command: CancelRun, bridge: Bridge) -> None:
             _wait_for_job(command, bridge)
         elif statuses.is_terminal(found[1].status):
             _nothing_to_cancel(command, f"the run had ended: {found[1].status}", bridge)
+        elif (refusal := _refusal(command, found[1], bridge)) is not None:
+            log.warning("the cancel of %s is refused: %s", command.run_id, refusal)
+            _nothing_to_cancel(command, refusal, bridge)
         else:
             _cancel(command, found[0], bridge)
     except RetryableError as error:
@@ -53,8 +62,10 @@ class CancelRequest:
     origin: str = ""
 
 
-def request_cancels(requests: Sequence[CancelRequest], principal: str, bridge: Bridge) -> None:
+def request_cancels(requests: Sequence[CancelRequest], caller: CallerIdentity, bridge: Bridge) -> None:
     """Have the runs cancelled, whether their jobs exist already or not yet; a run that is named twice, once.
+
+    Whether the caller may is found out with the job, which knows its pipeline: here that would be a slow look-up.
 
     Raises: RetryableError when the queue could not take them.
     """
@@ -63,7 +74,13 @@ def request_cancels(requests: Sequence[CancelRequest], principal: str, bridge: B
     for request in requests:
         origins.setdefault(request.run_id, request.origin)
     commands = [
-        CancelRun(run_id=run_id, workspace=None, requested_at=now, principal=principal, origin=origin)
+        CancelRun(
+            run_id=run_id,
+            workspace=None,
+            requested_at=now,
+            origin=origin,
+            **asdict(caller),
+        )
         for run_id, origin in origins.items()
     ]
     if commands:
@@ -71,9 +88,18 @@ def request_cancels(requests: Sequence[CancelRequest], principal: str, bridge: B
         bridge.sender.send(Queue.RUN_CONTROL, messages)
 
 
-def request_cancel(run_id: str, principal: str, bridge: Bridge) -> None:
+def request_cancel(run_id: str, caller: CallerIdentity, bridge: Bridge) -> None:
     """Have one run cancelled."""
-    request_cancels([CancelRequest(run_id=run_id)], principal, bridge)
+    request_cancels([CancelRequest(run_id=run_id)], caller, bridge)
+
+
+def _refusal(command: CancelRun, job: Job, bridge: Bridge) -> str | None:
+    """Whoever may run a pipeline may cancel its runs, nobody else; why not this caller, if so."""
+    name = job.tags.get(tags.PIPELINE, "")
+    pipeline = bridge.catalogue.find(name)
+    if pipeline is None:  # and nobody may run it any more
+        return f'"{command.principal}" may not cancel it: pipelines.yaml has no pipeline {shown(name)}'
+    return None if pipeline.allows(command.caller) else not_allowed(command.caller, name).message
 
 
 def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:

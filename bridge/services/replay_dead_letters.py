@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from bridge.domain import events
 from bridge.domain.actions import ActionCommand
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.inputs import Violation
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.statuses import BridgeStatus
 from bridge.ports import Bridge, Message, Queue
+from bridge.services.accept_runs import not_allowed
 from bridge.services.find_dead_letters import DeadEvents, OpenLetter, ReadLetter, open_dead_letters
 from bridge.services.ingest_event import ingest_event
 from bridge.services.report import report, send_records
@@ -24,7 +26,7 @@ class ReplayRequest:
     """One dead letter that a caller wants to be handled again."""
 
     dead_letter_id: str
-    principal: str
+    caller: CallerIdentity
     #: Tells a request that is sent again from a second replay; None where only the time does.
     occasion: str | None = None
     #: What is wrong with the request itself, found while reading it.
@@ -67,11 +69,27 @@ def replay_dead_letters(requests: Sequence[ReplayRequest], read: ReadLetter, bri
     answers = [
         _refused(request, [request.problem])
         if request.problem is not None
-        else _replay(request, opened[request.dead_letter_id], attempts, outbox, bridge)
+        else _replay(request, _permitted(request, opened[request.dead_letter_id], bridge), attempts, outbox, bridge)
         for request in requests
     ]
     _send(outbox, bridge)
     return answers
+
+
+def _permitted(
+    request: ReplayRequest, opened: OpenLetter | Sequence[Violation], bridge: Bridge
+) -> OpenLetter | Sequence[Violation]:
+    """Who replays a submit has to be allowed its pipeline, besides the one who had asked for it first."""
+    if not isinstance(opened, OpenLetter) or not isinstance(opened.content, SubmitRun):
+        return opened
+    pipeline = bridge.catalogue.find(opened.content.pipeline)
+    if pipeline is None:
+        return [bridge.catalogue.unknown(opened.content.pipeline)]
+    if pipeline.allows(request.caller):
+        return opened
+    letter = opened.letter.dead_letter_id
+    log.warning("dead letter %s is not replayed for %s: NOT_ALLOWED", letter, request.caller.principal)
+    return [not_allowed(request.caller, pipeline.name, "dead_letter_id")]
 
 
 def _next_attempts(opened: Iterable[OpenLetter | Sequence[Violation]], bridge: Bridge) -> Mapping[str, int]:
@@ -115,13 +133,13 @@ def _replay(
         outbox.events += content.events
     else:
         outbox.records += content.next_try()
-    log.info("dead letter %s of %s is replayed by %s", letter.dead_letter_id, letter.queue, request.principal)
+    log.info("dead letter %s of %s is replayed by %s", letter.dead_letter_id, letter.queue, request.caller.principal)
     return answer
 
 
 def _accepted(command: SubmitRun, request: ReplayRequest, bridge: Bridge) -> RunEvent:
     """The run is on its way again, whatever became of its earlier attempts."""
-    payload = {"replayed_by": request.principal, "dead_letter_id": request.dead_letter_id}
+    payload = {"replayed_by": request.caller.principal, "dead_letter_id": request.dead_letter_id}
     columns = events.request_columns(command)
     now = bridge.clock.now()
     return events.bridge_fact(command.run_id, BridgeStatus.ACCEPTED, command.attempt, now, payload=payload, **columns)
@@ -134,7 +152,7 @@ def _origin(request: ReplayRequest, bridge: Bridge) -> str:
 def _control_again(command: CheckRun | CancelRun, request: ReplayRequest, bridge: Bridge) -> CheckRun | CancelRun:
     """Under an id of its own, or duplicate detection would drop what was asked for before."""
     now, origin = bridge.clock.now(), _origin(request, bridge)
-    if isinstance(command, CancelRun):
+    if isinstance(command, CancelRun):  # still in the name of who had asked for it, whose rights `control` asks for
         return replace(command, requested_at=now, origin=origin, try_=0)
     # One look: the run's own chain went on when the letter was put aside.
     return CheckRun(

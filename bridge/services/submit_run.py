@@ -61,6 +61,7 @@ def submit_request(request: RunRequest, bridge: Bridge, *, redelivered: bool = F
     if isinstance(outcome, SubmitRun):
         submit_run(outcome, bridge, redelivered=redelivered)
     else:
+        log.warning("the request %s by %s is rejected: %s", run_id, request.origin.principal, outcome[0].code)
         report([rejection(request, run_id, outcome, bridge.clock.now())], bridge)
 
 
@@ -81,6 +82,7 @@ def _allowed(command: SubmitRun, bridge: Bridge) -> tuple[SubmitRun, Pipeline] |
     # A request that came straight to the queue was never accepted; an accepted one fails because the file has changed.
     status = BridgeStatus.REJECTED if command.accepted_at is None else BridgeStatus.FAILED
     message = "; ".join(violation.message for violation in violations)
+    log.warning("the command %s by %s is refused: %s", command.run_id, command.origin.principal, violations[0].code)
     _end(command, status, violations[0].code, message, bridge)
     return None
 

@@ -15,6 +15,7 @@ from bridge.settings.reader import LOOPBACK, Reader, Secret, host_of
 
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_APP_ROLE = re.compile(r"[!-~]{1,120}")
 _APP_URI = re.compile(r"api://[!-~]{1,250}")
 GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
 
@@ -83,6 +84,11 @@ class EntraSettings:
     audiences: frozenset[str]
     #: Ids of applications.
     client_ids: frozenset[str]
+    #: Of which a caller needs one; empty when none is asked for.
+    app_roles: frozenset[str]
+    #: Those of the ids that are Snowflake's: what it says of a query's role counts.
+    snowflake_client_ids: frozenset[str]
+    trust_platform_headers: bool
     #: Of the emulator; empty for Entra itself.
     authority: str
 
@@ -141,9 +147,12 @@ def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE", "key", tuple(AuthMode))
     topics, default_topic = _topics(reader)
+    entra = auth_mode(reader.environ) is AuthMode.ENTRA
+    if not entra and _trusts_platform_headers(reader):
+        reader.problems.append("TRUST_PLATFORM_HEADERS is true, but AUTH_MODE is not entra: no header counts there")
     return Settings(
         bridge_name=reader.text("BRIDGE_NAME", "bridge"),
-        entra=_entra(reader) if auth_mode(reader.environ) is AuthMode.ENTRA else None,
+        entra=_entra(reader) if entra else None,
         service_bus=reader.secret("ServiceBusConnection"),
         service_bus_namespace=_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
@@ -183,12 +192,26 @@ def _entra(reader: Reader) -> EntraSettings:
     for name in sorted(name for name in client_ids if not _GUID.fullmatch(name)):
         example = f"give applications' ids with commas, such as {GUID_EXAMPLE}"
         reader.problems.append(f'ALLOWED_CLIENT_IDS has "{name[:100]}": {example}')
+    snowflake_client_ids = frozenset(name.lower() for name in reader.names("SNOWFLAKE_CLIENT_IDS"))
+    for name in sorted(snowflake_client_ids - client_ids):
+        reader.problems.append(f'SNOWFLAKE_CLIENT_IDS has "{name[:100]}", ALLOWED_CLIENT_IDS does not: add it there')
+    app_roles = frozenset(reader.names("ALLOWED_APP_ROLES"))
+    for name in sorted(name for name in app_roles if not _APP_ROLE.fullmatch(name)):
+        example = "give values of app roles with commas, such as Bridge.Submit"
+        reader.problems.append(f'ALLOWED_APP_ROLES has "{name[:100]}": {example}')
     return EntraSettings(
         tenant_id=tenant_id,
         audiences=_audiences(reader),
         client_ids=client_ids,
+        app_roles=app_roles,
+        snowflake_client_ids=snowflake_client_ids,
+        trust_platform_headers=_trusts_platform_headers(reader),
         authority=reader.loopback("ENTRA_AUTHORITY", host_of).rstrip("/"),
     )
+
+
+def _trusts_platform_headers(reader: Reader) -> bool:
+    return reader.choice("TRUST_PLATFORM_HEADERS", "false", ("true", "false")).lower() == "true"
 
 
 def _audiences(reader: Reader) -> frozenset[str]:

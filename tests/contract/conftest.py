@@ -6,6 +6,7 @@ import pytest
 
 from bridge.local.stack import Stack, local_stack
 from bridge.settings import Settings
+from tests.contract.entra_service import EntraService
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,18 @@ def emulators() -> Iterator[Stack]:
     """All four emulators, without the app."""
     with local_stack(host=False) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def _entra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntraService]:
+    with EntraService(tmp_path_factory.mktemp("entra")) as service:
+        yield service
+
+
+@pytest.fixture
+def entra(_entra: EntraService) -> EntraService:
+    _entra.begin()
+    return _entra
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """AUTH_MODE=entra: a procedure without any key starts a run, and without the right token nobody does anything.
 
-A stack of its own, because the mode is the app's.
+External functions also tell the role of their query, and that decides. A stack of its own: the mode is the app's.
 """
 
 import base64
@@ -13,9 +13,10 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-import snowflake.connector
+import snowflake.connector as snowflake_connector
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector.errors import ProgrammingError
 
 from bridge.deploy.rendering import Renderer
@@ -31,6 +32,13 @@ from tests.eventually import eventually
 
 PRINCIPAL = f"app:{CLIENT_ID}"
 STRANGER, OTHER_TENANT = "00000000-0000-0000-0000-0000000000aa", "00000000-0000-0000-0000-0000000000bb"
+SNOWFLAKE_ID = "00000000-0000-0000-0000-0000000000cc"
+FOR_THE_TEAM = """
+  for-the-team:
+    target: {kind: aml_pipeline, component: "azureml:churn_retraining:1"}
+    allow: {roles: [CHURN_TEAM]}
+    inputs: {as_of: {type: date, required: true}, note: {type: string, default: ""}}
+"""
 SCRIPTS = ("038_secret_identity.sql", "040_access.sql", "041_procedures_keyless.sql")
 RUN = {"pipeline": "churn-training", "inputs": {"as_of": "2026-11-01"}}
 #: A way in of every kind: REST, external functions, reads.
@@ -46,8 +54,9 @@ REQUESTS = (
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     file = tmp_path_factory.mktemp("keyless") / "pipelines.yaml"
     text = (ROOT / "pipelines.yaml").read_text()
-    file.write_text(text.replace("principals: [key, ", f'principals: ["{PRINCIPAL}", '))
-    with local_stack(settings={"AUTH_MODE": "entra", "PIPELINES_FILE": str(file)}) as running:
+    file.write_text(text.replace("principals: [key, ", f'principals: ["{PRINCIPAL}", ') + FOR_THE_TEAM)
+    clients = {"ALLOWED_CLIENT_IDS": f"{CLIENT_ID},{SNOWFLAKE_ID}", "SNOWFLAKE_CLIENT_IDS": SNOWFLAKE_ID}
+    with local_stack(settings={"AUTH_MODE": "entra", "PIPELINES_FILE": str(file), **clients}) as running:
         deploy_keyless(running)
         yield running
 
@@ -70,7 +79,7 @@ def deploy_keyless(stack: Stack, client_id: str = CLIENT_ID) -> None:
     """As `make sql-deploy` with the door procedures_keyless in the place of procedures_key."""
     values = laptop_values([Door.PROCEDURES_KEYLESS]).model_copy(update={"client_id": client_id})
     renderer = Renderer(values, {})
-    with snowflake.connector.connect(**stack.endpoints["snowflake"]) as connection, connection.cursor() as cursor:
+    with snowflake_connector.connect(**stack.endpoints["snowflake"]) as connection, connection.cursor() as cursor:
         cursor.execute(f"USE SCHEMA {endpoints.DATABASE}.{endpoints.SCHEMA}")
         for script in SCRIPTS:
             for statement in statements(renderer.render(script).text):
@@ -204,3 +213,79 @@ def test_while_entra_is_away_callers_are_to_try_again(http: httpx.Client, stack:
     assert waiting(stack) == 0
     assert health.status_code == 200
     eventually(lambda: http.get("/pipelines", headers=authorization).status_code == 200, PATIENCE)
+
+
+# Snowflake's roles
+
+
+@pytest.fixture
+def snowflake(stack: Stack) -> Iterator[SnowflakeConnection]:
+    """A session, behind an API Management that hands on the token with which Snowflake calls."""
+    mapping = {"from": endpoints.API_URL, "to": f"{endpoints.url(stack.ports.functions)}/api"}
+    headers = {"Authorization": f"Bearer {token(stack, client=SNOWFLAKE_ID)}"}
+    stack.call("snowflake", "POST", "/url-map", {**mapping, "headers": headers})
+    with snowflake_connector.connect(**stack.endpoints["snowflake"], role="CHURN_TEAM") as connection:
+        yield connection
+
+
+def asked(connection: SnowflakeConnection, sql: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        ((answer,),) = cursor.execute(sql).fetchall()
+    found: dict[str, Any] = json.loads(answer)
+    return found
+
+
+def test_the_role_of_the_query_decides_what_it_may_start(driver: Driver, snowflake: SnowflakeConnection) -> None:
+    submit = f"SELECT SUBMIT_RUN('for-the-team', {{'as_of': '2026-11-01'}}, '{new_key()}')"
+
+    allowed = asked(snowflake, submit)
+    snowflake.cursor().execute("USE ROLE ANALYST")
+    refused = asked(snowflake, submit)
+    snowflake.cursor().execute('USE ROLE "Churn_Team"')
+    misspelt = asked(snowflake, submit)
+    told = asked(snowflake, "SELECT PING()")
+
+    assert allowed["status"] == "ACCEPTED"
+    assert [answer["error"]["code"] for answer in (refused, misspelt)] == ["NOT_ALLOWED", "NOT_ALLOWED"]
+    assert (told["principal"], told["roles"]) == (f"app:{SNOWFLAKE_ID}", ["Churn_Team"])
+    driver.wait_for(allowed["run_id"], "COMPLETED")
+
+
+def test_only_the_role_that_may_start_a_run_may_cancel_or_rerun_it(
+    driver: Driver, stack: Stack, snowflake: SnowflakeConnection
+) -> None:
+    stack.plan_fault("azure_ml", "drop_event", times=None)
+    submit = f"SELECT SUBMIT_RUN('for-the-team', {{'as_of': '2026-11-01'}}, '{new_key()}')"
+    run_id = asked(snowflake, submit)["run_id"]
+    eventually(lambda: run_id in driver.jobs(), PATIENCE)
+    stack.call("azure_ml", "POST", f"/jobs/{run_id}/status", {"status": "Running"})
+    eventually(lambda: driver.run(run_id), PATIENCE)
+
+    snowflake.cursor().execute("USE ROLE ANALYST")
+    assert asked(snowflake, f"SELECT SUBMIT_CANCEL('{run_id}')")["status"] == "CANCEL_REQUESTED"
+    rerun = asked(snowflake, f"SELECT SUBMIT_RERUN('{run_id}', '{new_key()}')")
+
+    assert rerun["error"]["code"] == "NOT_ALLOWED"
+    eventually(lambda: "CANCEL_IGNORED" in driver.history(run_id), PATIENCE)
+    assert driver.jobs()[run_id]["status"] == "Running"
+
+    snowflake.cursor().execute("USE ROLE CHURN_TEAM")
+    asked(snowflake, f"SELECT SUBMIT_CANCEL('{run_id}')")
+    eventually(lambda: driver.jobs()[run_id]["status"] in {"CancelRequested", "Canceled"}, PATIENCE)
+    stack.call("azure_ml", "DELETE", "/faults")
+
+
+def test_a_function_of_ones_own_cannot_pretend_a_role(driver: Driver, snowflake: SnowflakeConnection) -> None:
+    """Headers that a function sets come under another name, and CONTEXT_HEADERS are the session's."""
+    snowflake.cursor().execute("USE ROLE ANALYST")
+    for number, headers in enumerate(("", "HEADERS = ('sf-context-current-role' = 'CHURN_TEAM')")):
+        name = f"MY_SUBMIT_{number}"
+        snowflake.cursor().execute(
+            f"CREATE OR REPLACE EXTERNAL FUNCTION {name}(p VARCHAR, i OBJECT, k VARCHAR) RETURNS VARIANT "
+            f"API_INTEGRATION = ML_BRIDGE_API {headers} AS '{endpoints.API_URL}/v1/snowflake/submit_run'"
+        )
+
+        answer = asked(snowflake, f"SELECT {name}('for-the-team', {{'as_of': '2026-11-01'}}, '{new_key()}')")
+
+        assert answer["error"]["code"] == "NOT_ALLOWED"
+        snowflake.cursor().execute(f"DROP FUNCTION {name}(VARCHAR, OBJECT, VARCHAR)")

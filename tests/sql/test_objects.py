@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from bridge.deploy.rendering import SQL
+from bridge.deploy.rendering import ROOT, SQL
 from tests.sql.every_script import Statement, deployed, every_statement
 
 _KIND = (
@@ -134,9 +134,21 @@ def test_the_app_may_add_and_read_and_nothing_else() -> None:
         "USAGE ON WAREHOUSE ML_BRIDGE_WH",
         "USAGE ON DATABASE ML",
         "USAGE ON SCHEMA ML_BRIDGE",
-        "SELECT ON ALL VIEWS IN SCHEMA ML_BRIDGE",
+        "SELECT ON VIEW RUNS",
+        "SELECT ON VIEW RUNS_ALL",
         *(f"SELECT, INSERT ON TABLE {table}" for table in tables),
     }
+
+
+def test_the_app_is_granted_what_its_statements_use_and_no_more() -> None:
+    statements = re.sub(r"--.*", "", (ROOT / "bridge" / "adapters" / "snowflake.sql").read_text(encoding="utf-8"))
+    inserted = set(re.findall(r"\bINSERT INTO (\w+)", statements))
+    selected = set(re.findall(r"\b(?:FROM|JOIN) ([A-Z_]+)\b(?!\()", statements)) - {"TABLE"}
+    granted = _granted_to("WRITER")
+
+    assert {what.rsplit(" ", 1)[1] for what in granted if what.startswith("SELECT, INSERT ON")} == inserted
+    assert {what.rsplit(" ", 1)[1] for what in granted if what.startswith("SELECT")} == inserted | selected
+    assert set(re.findall(r"^\s*([A-Z]+)\b", statements, re.MULTILINE)) & {"UPDATE", "DELETE", "MERGE", "CALL"} == set()
 
 
 def test_readers_may_read_views_and_ask_after_runs() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -182,14 +183,26 @@ def test_keys_as_azure_makes_them_are_taken() -> None:
     assert secrets.from_environment({"ML_BRIDGE_TOPIC_KEY": key, "ML_BRIDGE_SEND_KEY": ""}) == {"topic_key": key}
 
 
-def test_the_policy_checks_audience_and_application() -> None:
-    text = policy(values_with(*KEY_DOORS))
+@pytest.mark.parametrize("keyless", [False, True])
+def test_the_policy_checks_audience_and_application(keyless: bool) -> None:
+    text = policy(values_with(*KEY_DOORS), keyless=keyless)
 
     assert f"<audience>{ALL_VALUES['app_id']}</audience>" in text
     assert f"<value>{ALL_VALUES['snowflake_app_id']}</value>" in text
     assert f"login.microsoftonline.com/{ALL_VALUES['tenant_id']}/" in text
     assert "https://my-bridge.azurewebsites.net/api" in text
     assert "<%" not in text
+
+
+@pytest.mark.parametrize("keyless", [False, True])
+def test_the_policy_lets_a_token_through_only_to_an_app_that_asks_for_it(keyless: bool) -> None:
+    text = policy(values_with(*KEY_DOORS), keyless=keyless)
+    inbound = ElementTree.fromstring(text).find("inbound")  # noqa: S314 - our own text
+
+    assert inbound is not None
+    headers = {str(header.get("name")): header.get("exists-action") for header in inbound.iter("set-header")}
+    key = {} if keyless else {"Authorization": "delete", "x-functions-key": "override"}
+    assert headers == {"X-MS-CLIENT-PRINCIPAL": "delete", **key}
 
 
 def test_the_policy_needs_snowflakes_application() -> None:

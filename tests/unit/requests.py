@@ -3,11 +3,15 @@
 from typing import Any
 
 from bridge.adapters.memory import MemoryQueues
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.records import DeadLetter
 from bridge.ports import Bridge, Queue
 from bridge.services.accept_runs import RunRequest, accept_runs
+
+#: Whoever has a function key.
+KEY = CallerIdentity(principal="key")
 
 
 def request(key: str | None = "k1", pipeline: str = "train", **inputs: Any) -> RunRequest:

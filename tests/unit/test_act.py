@@ -21,7 +21,7 @@ from bridge.services.act import act
 from bridge.services.replay_dead_letters import ReplayRequest, replay_dead_letters
 from tests.unit.invocations import message
 from tests.unit.occasions import RUN_ID, controls, decisions, take
-from tests.unit.requests import put_aside
+from tests.unit.requests import KEY, put_aside
 
 WHY = Occasion(
     rule="r", action_id="a" * 32, event_id="e1", event_type="t", correlation_id="c7", run_id=RUN_ID, rule_chain=("r",)
@@ -277,7 +277,7 @@ def test_a_dead_action_is_replayed_under_a_new_message_id_and_its_old_action_id(
 ) -> None:
     letter = dead(replace(command, try_=2), bridge, queues, ledger)
 
-    (answer,) = replay_dead_letters([ReplayRequest(dead_letter_id=letter, principal="key")], read_letter, bridge)
+    (answer,) = replay_dead_letters([ReplayRequest(dead_letter_id=letter, caller=KEY)], read_letter, bridge)
 
     assert (answer.violations, answer.run_id, answer.attempt) == ((), RUN_ID, None)
     (again,) = take(queues, Queue.RUN_CONTROL)
@@ -290,7 +290,7 @@ def test_two_replays_of_one_letter_are_two_messages(
     bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock
 ) -> None:
     letter = dead(NOTIFY, bridge, queues, ledger)
-    wanted = ReplayRequest(dead_letter_id=letter, principal="key")
+    wanted = ReplayRequest(dead_letter_id=letter, caller=KEY)
 
     for _ in range(2):
         replay_dead_letters([wanted], read_letter, bridge)
@@ -309,7 +309,7 @@ def test_a_replay_ends_in_a_row_of_its_own(
     take(queues, Queue.RUN_EVENTS)
     letter = str((failed.payload or {})["dead_letter_id"])
 
-    replay_dead_letters([ReplayRequest(dead_letter_id=letter, principal="key")], read_letter, bridge)
+    replay_dead_letters([ReplayRequest(dead_letter_id=letter, caller=KEY)], read_letter, bridge)
     (again,) = take(queues, Queue.RUN_CONTROL)
     notifier.failures.append(PermanentError("gone", code="REFUSED"))
     control(again, bridge)

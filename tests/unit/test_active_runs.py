@@ -23,7 +23,7 @@ from bridge.services.active_runs import PAGES
 from bridge.services.cancel_run import cancel_run, request_cancel
 from bridge.services.submit_run import submit_run
 from tests.conftest import pipeline
-from tests.unit.requests import accepted, put_aside, reported, request, statuses
+from tests.unit.requests import KEY, accepted, put_aside, reported, request, statuses
 
 LIMIT = 2
 
@@ -248,7 +248,7 @@ def test_a_run_that_is_cancelled_while_it_waits_is_cancelled_as_soon_as_its_job_
 ) -> None:
     first, _, third = [start(bridge, queues, key) for key in "abc"]
     queues.sent[Queue.RUN_CONTROL].clear()
-    request_cancel(third.run_id, "key", bridge)
+    request_cancel(third.run_id, KEY, bridge)
     cancel = take_cancel(queues)
     cancel_run(cancel, bridge)
     cancel = take_cancel(queues)
@@ -269,7 +269,7 @@ def test_a_cancel_waits_as_long_as_its_run(
     command = accepted(bridge, queues)
     fact = events.bridge_fact(command.run_id, BridgeStatus.SUBMITTING, 1, clock.now())
     ledger.write(Records(run_events=(fact,)))
-    request_cancel(command.run_id, "key", bridge)
+    request_cancel(command.run_id, KEY, bridge)
     cancel = take_cancel(queues)
     for _ in range(29):
         clock.advance(timedelta(days=1))

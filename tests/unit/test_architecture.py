@@ -26,6 +26,7 @@ ALLOWED = {
     "credential": {"azure.identity", "jwt"},
     "datafactory": set(),
     "entra": {"jwt"},
+    "entra_keys": {"jwt"},
     "eventgrid": {"azure.eventgrid"},
     "memory": set(),
     "memory_ledger": set(),

@@ -11,7 +11,7 @@ from bridge.domain.commands import CancelRun
 from bridge.ports import Bridge, Queue
 from bridge.services.cancel_run import CancelRequest, cancel_run, request_cancels
 from bridge.services.submit_run import submit_run
-from tests.unit.requests import accepted, reported
+from tests.unit.requests import KEY, accepted, reported
 
 RUN_ID = "r-" + "a" * 26
 
@@ -19,14 +19,14 @@ RUN_ID = "r-" + "a" * 26
 def cancels(bridge: Bridge, queues: MemoryQueues, *origins: str, run_id: str = RUN_ID) -> list[CancelRun]:
     """The commands of some requests, taken from their queue."""
     for origin in origins:
-        request_cancels([CancelRequest(run_id=run_id, origin=origin)], "key", bridge)
+        request_cancels([CancelRequest(run_id=run_id, origin=origin)], KEY, bridge)
     bodies = [message.body for message in queues.sent[Queue.RUN_CONTROL]]
     queues.sent[Queue.RUN_CONTROL].clear()
     return [body for body in bodies if isinstance(body, CancelRun)]
 
 
 def test_no_request_sends_nothing(bridge: Bridge, queues: MemoryQueues) -> None:
-    request_cancels([], "key", bridge)
+    request_cancels([], KEY, bridge)
 
     assert not any(queues.sent.values())
 

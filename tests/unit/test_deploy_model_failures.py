@@ -21,7 +21,7 @@ from bridge.services.deploy_model import LOOKS, deploy_model
 from bridge.services.replay_dead_letters import ReplayRequest, replay_dead_letters
 from tests.unit.invocations import message
 from tests.unit.occasions import decisions, rule, take, with_rules
-from tests.unit.requests import put_aside
+from tests.unit.requests import KEY, put_aside
 from tests.unit.test_deploy_model import BEGIN, ENDPOINT, NAME, begun, ended, outcome, step
 
 
@@ -236,7 +236,7 @@ def test_a_replayed_deployment_begins_anew(
     (letter,) = put_aside(queues)
     ledger.write(Records(dead_letters=(letter,)))
 
-    replay_dead_letters([ReplayRequest(dead_letter_id=letter.dead_letter_id, principal="key")], read_letter, bridge)
+    replay_dead_letters([ReplayRequest(dead_letter_id=letter.dead_letter_id, caller=KEY)], read_letter, bridge)
 
     again = step(queues)
     assert again == replace(BEGIN, attempt=2, replay=again.replay)

@@ -14,7 +14,7 @@ from bridge.services.find_job import find_job
 from bridge.services.find_runs import find_run
 from bridge.services.submit_run import submit_run
 from bridge.services.sweep_jobs import sweep_jobs
-from tests.unit.requests import accepted, reported
+from tests.unit.requests import KEY, accepted, reported
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_it_is_not_found(theirs: str, bridge: Bridge) -> None:
 
 
 def test_it_is_not_cancelled(theirs: str, bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
-    request_cancel(theirs, "key", bridge)
+    request_cancel(theirs, KEY, bridge)
 
     cancel_run(queues.sent[Queue.RUN_CONTROL].pop().body, bridge)  # type: ignore[arg-type]
 

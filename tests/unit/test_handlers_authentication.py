@@ -1,9 +1,11 @@
 """Every route asks who calls before it does anything, and what it does is done in the caller's name."""
 
+import base64
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.bootstrap import build
 from bridge.domain import events
-from bridge.domain.callers import KeyAuthenticator
+from bridge.domain.callers import CallerIdentity, KeyAuthenticator
 from bridge.domain.commands import CancelRun, SubmitRun
 from bridge.domain.errors import CallerRefused, ServiceUnavailable, Unauthenticated
 from bridge.domain.pipelines import Allow, Catalogue
@@ -30,6 +32,7 @@ from tests.unit.requests import reported
 from tests.unit.test_function_app import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, handler
 
 ROOT = Path(__file__).parents[2]
+ROLES, APP_ROLES = ("ML_TEAM",), ("Bridge.Submit",)
 PRINCIPAL = "app:00000000-0000-0000-0000-000000000009"
 CLOSED = [name for name in HTTP if name != "health"]
 ENTRA = {
@@ -46,12 +49,12 @@ class Porter:
 
     error: Exception | None = None
 
-    def principal(self, authorization: str | None) -> str:
+    def identify(self, headers: Mapping[str, str]) -> CallerIdentity:
         if self.error is not None:
             raise self.error
-        if authorization != "Bearer sesame":
+        if headers.get("authorization") != "Bearer sesame":
             raise Unauthenticated("say the word")
-        return PRINCIPAL
+        return CallerIdentity(principal=PRINCIPAL, roles=ROLES, app_roles=APP_ROLES)
 
 
 class Untouched:
@@ -149,7 +152,8 @@ def test_a_run_is_its_callers(guarded: Bridge, queues: MemoryQueues) -> None:
     document(snowflake.submit_run(named(batch([0, "train", {"as_of": "2026-11-01"}, "k"])), lambda: guarded))
 
     sent = [message.body for message in queues.sent[Queue.RUN_COMMANDS]]
-    assert [body.origin.principal for body in sent if isinstance(body, SubmitRun)] == [PRINCIPAL] * 2
+    caller = CallerIdentity(principal=PRINCIPAL, roles=ROLES, app_roles=APP_ROLES)
+    assert [body.origin.caller for body in sent if isinstance(body, SubmitRun)] == [caller] * 2
     assert {event.principal for event in reported(queues)} == {PRINCIPAL}
 
 
@@ -164,7 +168,7 @@ def test_allow_is_asked_for_the_caller(guarded: Bridge, queues: MemoryQueues) ->
 def test_ping_tells_callers_their_name(guarded: Bridge) -> None:
     ((_, value),) = document(snowflake.ping(named(batch([0])), lambda: guarded))["data"]
 
-    assert value["principal"] == PRINCIPAL
+    assert (value["principal"], value["roles"]) == (PRINCIPAL, list(ROLES))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_a_cancel_is_its_callers(
 
     (message,) = queues.sent[Queue.RUN_CONTROL]
     assert isinstance(message.body, CancelRun)
-    assert message.body.principal == PRINCIPAL
+    assert message.body.caller == CallerIdentity(principal=PRINCIPAL, roles=ROLES, app_roles=APP_ROLES)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +200,7 @@ def test_a_replay_is_its_callers(
     request_: func.HttpRequest,
 ) -> None:
     ledger.write(Records(dead_letters=(LETTER,)))
-    letters = replace(pipeline("train"), allow=Allow(principals=frozenset({"queue:run-commands"})))
+    letters = replace(pipeline("train"), allow=Allow(principals=frozenset({PRINCIPAL, "queue:run-commands"})))
 
     handle(named(request_), lambda: replace(guarded, catalogue=Catalogue([letters])))
 
@@ -204,7 +208,9 @@ def test_a_replay_is_its_callers(
 
 
 def test_with_keys_a_token_changes_nothing(bridge: Bridge) -> None:
-    assert KeyAuthenticator().principal("Bearer sesame") == KeyAuthenticator().principal(None) == "key"
+    key = CallerIdentity(principal="key")
+
+    assert KeyAuthenticator().identify({"authorization": "Bearer sesame"}) == KeyAuthenticator().identify({}) == key
 
 
 def levels(environ: dict[str, str]) -> dict[str, str]:
@@ -230,8 +236,50 @@ def test_the_app_asks_for_tokens_when_its_routes_are_open() -> None:
     built = build(values | ENTRA)
 
     with pytest.raises(Unauthenticated):
-        built.authenticator.principal(None)
+        built.authenticator.identify({})
     assert isinstance(build(values).authenticator, KeyAuthenticator)
+
+
+def test_the_app_is_built_as_its_settings_say() -> None:
+    """What counts besides a token, tried by the one way in that needs no keys of Entra."""
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"] | ENTRA
+    client = ENTRA["ALLOWED_CLIENT_IDS"]
+    now = int(time.time())
+    issuer = f"https://login.microsoftonline.com/{ENTRA['ENTRA_TENANT_ID']}/v2.0"
+    claims = {"aud": ENTRA["ENTRA_AUDIENCE"], "iss": issuer, "azp": client, "iat": now, "nbf": now, "exp": now + 60}
+    found = [{"typ": name, "val": str(value)} for name, value in [*claims.items(), ("roles", "Bridge.Submit")]]
+    document = json.dumps({"auth_typ": "aad", "claims": found}).encode()
+    headers = {"x-ms-client-principal": base64.b64encode(document).decode(), "sf-context-current-role": "ML_TEAM"}
+
+    def identified(**more: str) -> CallerIdentity:
+        return build(values | {"TRUST_PLATFORM_HEADERS": "true", **more}).authenticator.identify(headers)
+
+    assert identified() == CallerIdentity(principal=PRINCIPAL, app_roles=APP_ROLES)
+    assert identified(SNOWFLAKE_CLIENT_IDS=client).roles == ROLES
+    with pytest.raises(CallerRefused):
+        identified(ALLOWED_APP_ROLES="Bridge.Admin")
+    with pytest.raises(Unauthenticated):
+        identified(TRUST_PLATFORM_HEADERS="false")
+
+
+@pytest.mark.parametrize(
+    ("more", "warnings"), [({}, 1), (ENTRA, 1), (ENTRA | {"SNOWFLAKE_CLIENT_IDS": ENTRA["ALLOWED_CLIENT_IDS"]}, 0)]
+)
+def test_roles_that_nobody_can_have_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: dict[str, str], warnings: int
+) -> None:
+    file = tmp_path / "pipelines.yaml"
+    file.write_text(
+        (ROOT / "pipelines.yaml").read_text()
+        + "\n  team:\n    target: {kind: aml_pipeline, component: 'azureml:p:1'}\n    allow: {roles: [ML_TEAM]}\n"
+    )
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+
+    build(values | more | {"PIPELINES_FILE": str(file)})
+
+    found = [record.getMessage() for record in caplog.records if "counts for nobody" in record.getMessage()]
+    assert len(found) == warnings
+    assert all("allow.roles of team counts" in text for text in found)
 
 
 def test_an_open_app_that_is_set_up_wrongly_lets_nobody_in(queues: MemoryQueues) -> None:

@@ -1,5 +1,6 @@
 """Messages of `run-commands` and `run-control`: returning completes them, so nothing may be lost on the way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,12 +9,14 @@ from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import ConfigurationError, PermanentError, RetryableError, ServiceUnavailable
+from bridge.domain.pipelines import Allow, Catalogue
 from bridge.domain.records import DeadLetter
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies, lossless
 from bridge.payloads.commands import QUEUE_DOOR, write_submit
 from bridge.ports import Bridge, Queue
+from tests.conftest import pipeline
 from tests.unit.invocations import message
 from tests.unit.requests import accepted, put_aside, reported, request, statuses
 
@@ -118,6 +121,18 @@ def test_a_command_that_was_never_accepted_cannot_claim_a_principal(bridge: Brid
     handlers.execute(message(lossless.dumps(body)), bridge)
 
     assert {event.principal for event in reported(queues)} == {QUEUE_DOOR}
+
+
+@pytest.mark.parametrize("allow", [Allow(roles=frozenset({"TEAM"})), Allow(principals=frozenset({"approle:Team"}))])
+def test_nor_can_it_claim_a_role(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, allow: Allow) -> None:
+    body = {**write_submit(accepted(bridge, queues)), "roles": ["TEAM"], "app_roles": ["Team"]}
+    del body["accepted_at"]
+
+    narrow = Catalogue([replace(pipeline("train"), allow=allow)])
+    handlers.execute(message(lossless.dumps(body)), replace(bridge, catalogue=narrow))
+
+    assert reported(queues)[-1].error_code == "NOT_ALLOWED"
+    assert not jobs.jobs
 
 
 def test_a_bad_request_is_rejected_in_the_ledger(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:

@@ -23,7 +23,7 @@ from bridge.services.report import send_records
 from bridge.services.submit_run import submit_run
 from bridge.services.sweep_jobs import sweep_jobs
 from tests.conftest import WORKSPACE_ID
-from tests.unit.requests import accepted, put_aside, reported, request, statuses
+from tests.unit.requests import KEY, accepted, put_aside, reported, request, statuses
 
 
 def submitted(bridge: Bridge, queues: MemoryQueues, key: str = "k1") -> str:
@@ -59,7 +59,7 @@ def take_cancel(queues: MemoryQueues) -> CancelRun:
 
 def test_a_running_job_is_cancelled_and_looked_at_soon(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
     run_id = submitted(bridge, queues)
-    request_cancel(run_id, "key", bridge)
+    request_cancel(run_id, KEY, bridge)
 
     cancel_run(take_cancel(queues), bridge)
 
@@ -70,7 +70,7 @@ def test_a_running_job_is_cancelled_and_looked_at_soon(bridge: Bridge, queues: M
 
 def test_a_cancel_that_overtook_its_submit_waits_for_it(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
     command = accepted(bridge, queues)
-    request_cancel(command.run_id, "key", bridge)
+    request_cancel(command.run_id, KEY, bridge)
     first = take_cancel(queues)
     cancel_run(first, bridge)
     again = take_cancel(queues)
@@ -84,7 +84,7 @@ def test_a_cancel_that_overtook_its_submit_waits_for_it(bridge: Bridge, queues: 
 
 
 def test_a_cancel_waits_a_day_at_most_and_says_so(bridge: Bridge, queues: MemoryQueues, clock: MemoryClock) -> None:
-    request_cancel("r-" + "a" * 26, "key", bridge)
+    request_cancel("r-" + "a" * 26, KEY, bridge)
     clock.advance(timedelta(hours=24))
 
     cancel_run(take_cancel(queues), bridge)
@@ -96,7 +96,7 @@ def test_a_cancel_waits_a_day_at_most_and_says_so(bridge: Bridge, queues: Memory
 def test_a_cancel_that_waited_for_hours_survives_one_error(
     bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
 ) -> None:
-    request_cancel("r-" + "a" * 26, "key", bridge)
+    request_cancel("r-" + "a" * 26, KEY, bridge)
     jobs.failures.append(("get", ServiceUnavailable()))
 
     cancel_run(replace(take_cancel(queues), try_=500), bridge)
@@ -109,7 +109,7 @@ def test_a_cancel_ends_when_its_run_has_ended_without_a_job(
 ) -> None:
     failed = events.bridge_fact("r-" + "a" * 26, BridgeStatus.FAILED, 1, bridge.clock.now())
     ledger.write(Records(run_events=(failed,)))
-    request_cancel(failed.run_id, "key", bridge)
+    request_cancel(failed.run_id, KEY, bridge)
 
     cancel_run(take_cancel(queues), bridge)
 
@@ -120,7 +120,7 @@ def test_a_cancel_ends_when_its_run_has_ended_without_a_job(
 def test_an_ended_run_is_not_cancelled(bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs) -> None:
     run_id = submitted(bridge, queues)
     jobs.jobs[run_id].status = JobStatus.COMPLETED
-    request_cancel(run_id, "key", bridge)
+    request_cancel(run_id, KEY, bridge)
 
     cancel_run(take_cancel(queues), bridge)
 
@@ -134,7 +134,7 @@ def test_a_cancel_that_azure_ml_does_not_take_comes_again(
 ) -> None:
     run_id = submitted(bridge, queues)
     jobs.failures.append(("cancel", error))
-    request_cancel(run_id, "key", bridge)
+    request_cancel(run_id, KEY, bridge)
 
     cancel_run(take_cancel(queues), bridge)
 

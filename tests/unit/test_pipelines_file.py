@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.adapters.files.pipelines_file import load_catalogue, parse_catalogue
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Allow, Pipeline
@@ -91,8 +92,8 @@ def test_the_file_of_this_repository_has_the_pipelines_of_the_demo() -> None:
         found_pipeline = catalogue.find(name)
         assert found_pipeline
         doors = ("key", "rule:retrain-on-drift") if name == "churn-retraining" else ("key", "queue:run-commands")
-        assert all(found_pipeline.allows(door) for door in doors)
-        assert not found_pipeline.allows("somebody")
+        assert all(found_pipeline.allows(CallerIdentity(principal=door)) for door in doors)
+        assert not found_pipeline.allows(CallerIdentity(principal="somebody"))
 
 
 def test_every_problem_is_told_at_once_with_its_line() -> None:
@@ -230,6 +231,10 @@ def test_a_wrong_key_is_told_with_its_fix(lines: str, problem: str) -> None:
             'allow.principals[0]: is "app:my-app": '
             "give the application's id, app:00000000-0000-0000-0000-000000000000",
         ),
+        (
+            "allow: {principals: ['approle:']}",
+            'allow.principals[0]: is "approle:": give the value of an app role, such as approle:Bridge.Submit',
+        ),
         ("allow: {principals: key}", 'allow.principals: is "key": give a list such as [a, b]'),
         ("allow: {roles: ['']}", "allow.roles[0]: is empty: give text or leave it out"),
         (
@@ -264,6 +269,13 @@ def test_a_wrong_key_is_told_with_its_fix(lines: str, problem: str) -> None:
 )
 def test_a_wrong_value_is_told_with_its_fix(lines: str, problem: str) -> None:
     assert found(pipeline(lines)) == [f"5: pipelines.p.{problem}"]
+
+
+@pytest.mark.parametrize("allow", ["roles: [ML_TEAM]", "principals: ['approle:Bridge.Submit', 'approle:Bridge.*']"])
+def test_roles_alone_are_somebody(allow: str) -> None:
+    text = pipeline(f"allow: {{{allow}}}")
+
+    assert parse_catalogue(text.encode(), "p.yaml", workspaces=None).names() == ["p"]
 
 
 def test_a_misspelt_key_does_not_hide_what_else_is_wrong_with_the_input() -> None:

@@ -23,7 +23,7 @@ from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
 from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters
 from bridge.services.submit_run import submit_run
 from tests.unit.invocations import sample
-from tests.unit.requests import accepted, reported, request, statuses
+from tests.unit.requests import KEY, accepted, reported, request, statuses
 
 RUN_ID = "r-" + "a" * 26
 GOOD = {"pipeline": "train", "inputs": {"as_of": "2026-11-01"}}
@@ -40,7 +40,7 @@ def kept(ledger: MemoryLedger, queue: str, body: str | Mapping[str, Any], **chan
 
 def replay(bridge: Bridge, *letters: DeadLetter, occasion: str | None = None) -> list[ReplayAnswer]:
     requests = [
-        ReplayRequest(dead_letter_id=letter.dead_letter_id, principal="key", occasion=occasion) for letter in letters
+        ReplayRequest(dead_letter_id=letter.dead_letter_id, caller=KEY, occasion=occasion) for letter in letters
     ]
     return replay_dead_letters(requests, read_letter, bridge)
 
@@ -336,7 +336,7 @@ def test_a_body_that_was_cut_is_not_replayed(bridge: Bridge, queues: MemoryQueue
 
 
 def test_a_letter_that_is_not_there_may_not_be_recorded_yet(bridge: Bridge) -> None:
-    (answer,) = replay_dead_letters([ReplayRequest(dead_letter_id="d1", principal="key")], read_letter, bridge)
+    (answer,) = replay_dead_letters([ReplayRequest(dead_letter_id="d1", caller=KEY)], read_letter, bridge)
 
     assert answer.violations[0].code == "UNKNOWN_DEAD_LETTER"
     assert "within 60 seconds" in answer.violations[0].message
@@ -373,9 +373,9 @@ def test_many_letters_are_two_reads_and_answered_in_order(bridge: Bridge, queues
     good = [kept(ledger, "run-commands", queues.text(accepted(bridge, queues, request(key)))) for key in "ab"]
     bad = kept(ledger, "run-commands", "{")
     check = kept(ledger, "run-control", queues.text(CheckRun(run_id=RUN_ID, workspace="ws1", origin="e.1")))
-    no_row = ReplayRequest(dead_letter_id="", principal="key", problem=Violation(code="BAD_ROW", message="no"))
+    no_row = ReplayRequest(dead_letter_id="", caller=KEY, problem=Violation(code="BAD_ROW", message="no"))
     letters = [good[1], bad, check, good[0]]
-    wanted = [ReplayRequest(dead_letter_id=each.dead_letter_id, principal="key") for each in letters]
+    wanted = [ReplayRequest(dead_letter_id=each.dead_letter_id, caller=KEY) for each in letters]
 
     answers = replay_dead_letters([no_row, *wanted], read_letter, bridge)
 

@@ -19,7 +19,7 @@ from bridge.ports import Queue
 from bridge.services.accept_runs import accept_runs
 from bridge.services.cancel_run import request_cancel
 from tests.unit.occasions import rule as a_rule
-from tests.unit.requests import request
+from tests.unit.requests import KEY, request
 from tests.unit.simulation import ENDPOINT, MAX_ACTIVE_RUNS, Delivery, World
 
 DAY = timedelta(days=1)
@@ -83,7 +83,7 @@ class Machine(RuleBasedStateMachine):
     def somebody_cancels_a_run(self, pick: int) -> None:
         runs = sorted(self.started | set(self.world.jobs.jobs))
         try:
-            request_cancel(runs[pick % len(runs)], "key", self.world.bridge)
+            request_cancel(runs[pick % len(runs)], KEY, self.world.bridge)
         except RetryableError:
             return
         self._settle()

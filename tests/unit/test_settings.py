@@ -94,6 +94,10 @@ def test_every_problem_is_told_at_once() -> None:
         ),
         (ENTRA | {"ENTRA_AUDIENCE": "api://"}, 'ENTRA_AUDIENCE is "api://"'),
         (ENTRA | {"ALLOWED_CLIENT_IDS": f"{APP}, *"}, 'ALLOWED_CLIENT_IDS has "*"'),
+        (ENTRA | {"SNOWFLAKE_CLIENT_IDS": TENANT}, f'SNOWFLAKE_CLIENT_IDS has "{TENANT}", ALLOWED_CLIENT_IDS does not'),
+        (ENTRA | {"ALLOWED_APP_ROLES": "Bridge Submit"}, 'ALLOWED_APP_ROLES has "Bridge Submit": give values of app'),
+        (ENTRA | {"TRUST_PLATFORM_HEADERS": "yes"}, "one of true, false"),
+        ({"TRUST_PLATFORM_HEADERS": "true"}, "TRUST_PLATFORM_HEADERS is true, but AUTH_MODE is not entra"),
         (ENTRA | {"ENTRA_AUTHORITY": "https://login.evil.example"}, "emulators on this machine only"),
         (ENTRA | {"ENTRA_AUTHORITY": "http://127.0.0.1:1@evil.example:80"}, "emulators on this machine only"),
         ({"EVENT_GRID_TOPIC_ENDPOINT": "http://evil.example/api/events"}, "give a topic's endpoint"),
@@ -156,6 +160,29 @@ def test_ids_are_read_without_regard_to_case_and_a_uri_as_it_is(environ: dict[st
     assert entra is not None
     assert sorted(entra.client_ids) == [TENANT, APP.lower()]
     assert sorted(entra.audiences) == ["api://Bridge.contoso.com/app"]
+
+
+def test_unless_told_otherwise_no_app_role_is_asked_for_and_no_header_counts(environ: dict[str, str]) -> None:
+    entra = Settings.from_environ(environ | ENTRA).entra
+
+    assert entra is not None
+    assert not entra.app_roles | entra.snowflake_client_ids
+    assert not entra.trust_platform_headers
+
+
+def test_what_counts_besides_the_application_is_read(environ: dict[str, str]) -> None:
+    more = {
+        "ALLOWED_APP_ROLES": "Bridge.Submit, Bridge.Admin",
+        "SNOWFLAKE_CLIENT_IDS": APP,
+        "TRUST_PLATFORM_HEADERS": "True",
+    }
+
+    entra = Settings.from_environ(environ | ENTRA | more).entra
+
+    assert entra is not None
+    assert entra.app_roles == frozenset({"Bridge.Submit", "Bridge.Admin"})
+    assert entra.snowflake_client_ids == frozenset({APP.lower()})
+    assert entra.trust_platform_headers
 
 
 def test_every_problem_of_entra_is_told_at_once(environ: dict[str, str]) -> None:

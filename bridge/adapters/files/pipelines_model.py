@@ -18,9 +18,11 @@ from bridge.adapters.files.yaml_fields import (
     one_line,
     pinned,
 )
+from bridge.domain.callers import APP_ROLE_PREFIX
 from bridge.domain.inputs import closest, shown
 from bridge.domain.pipelines import MAX_INPUTS, Allow, Pipeline
 
+_APP_ROLE = re.compile(r"[!-~]{1,120}")
 _APP_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -56,6 +58,8 @@ def _principal(entry: str) -> str:
         if not _APP_ID.fullmatch(entry.removeprefix("app:")):
             raise ValueError(f"is {shown(entry)}: give the application's id, app:00000000-0000-0000-0000-000000000000")
         return entry.lower()  # as callers are named
+    if entry.startswith(APP_ROLE_PREFIX) and not _APP_ROLE.fullmatch(entry.removeprefix(APP_ROLE_PREFIX)):
+        raise ValueError(f"is {shown(entry)}: give the value of an app role, such as approle:Bridge.Submit")
     return entry
 
 
@@ -70,11 +74,14 @@ Component = Annotated[
 
 
 _PRINCIPALS = (
-    'Such as key, "app:ID" with the id of an Entra application, "event:custom" or "queue:run-commands"; '
-    "* stands for any text. "
-    "Events and queues are allowed only by an entry that begins with event: or queue:."
+    'Such as key, "app:ID" with the id of an Entra application, "approle:Bridge.Submit" with the value of an app role, '
+    '"event:custom" or "queue:run-commands"; * stands for any text. '
+    "Events, queues and app roles are allowed only by an entry that begins with event:, queue: or approle:."
 )
-_ROLES = "Snowflake roles as CURRENT_ROLE spells them: upper case, unless they were created in quotes."
+_ROLES = (
+    "Snowflake roles as CURRENT_ROLE spells them: upper case, unless they were created in quotes. "
+    "They come with external functions, where SNOWFLAKE_CLIENT_IDS of the app names Snowflake's application."
+)
 
 
 class TargetEntry(Entry):
@@ -102,8 +109,6 @@ class AllowEntry(Entry):
     def _names_someone(self) -> Self:
         if not self.principals and not self.roles:
             raise ValueError("names nobody: add principals or roles, or leave allow out to let every HTTP caller in")
-        if not self.principals:
-            raise ValueError("names only roles, which no caller of this version has: add principals, such as key")
         return self
 
 

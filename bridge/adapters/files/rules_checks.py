@@ -12,6 +12,7 @@ from bridge.adapters.files.rules_inputs import input_findings
 from bridge.adapters.files.rules_model import kind_problem
 from bridge.adapters.files.yaml_fields import Finding
 from bridge.domain import aml_events, event_kinds
+from bridge.domain.callers import CallerIdentity
 from bridge.domain.inputs import closest, shown
 from bridge.domain.pipelines import Catalogue
 
@@ -131,7 +132,7 @@ def _submit(rule: PlainRule, submit: Mapping[str, Any], catalogue: Catalogue | N
         hint = f"did you mean {near}?" if near else _one_of(frozenset(catalogue.names()), "add it to pipelines.yaml")
         yield (*place, "pipeline"), f"there is no pipeline {shown(name)}: {hint}"
         return
-    if not pipeline.allows(f"rule:{rule.name}"):
+    if not pipeline.allows(CallerIdentity(principal=f"rule:{rule.name}")):
         fix = f'add "rule:{rule.name}" to its allow.principals in pipelines.yaml'
         yield (*place, "pipeline"), f"{name} does not let this rule run it: {fix}"
     inputs = submit.get("inputs", {})

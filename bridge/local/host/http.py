@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http.cookies import SimpleCookie
@@ -23,6 +24,9 @@ from bridge.local.host.routes import RouteTemplate
 FRONT_END_SECONDS = 230.0
 DEFAULT_BODY_LIMIT = 104857600
 DEFAULT_METHODS = ("GET", "POST")
+
+
+log = logging.getLogger("bridge.local.host")
 
 
 class TooLargeError(Exception):
@@ -60,10 +64,14 @@ class HttpFunctions:
         else:
             return Response(status_code=404)
         if not self._keys.allow(request, str(function.trigger.get("authLevel", "FUNCTION"))):
+            log.warning(
+                "401 for %s: no key that opens it; Azure tells it as a request of Application Insights", function.name
+            )
             return Response(status_code=401)
         try:
             body = await self._body(request)
         except TooLargeError:
+            log.warning("413 for %s: its body is over FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", function.name)
             return Response(status_code=413)
         except ClientDisconnect:
             return Response(status_code=400)
