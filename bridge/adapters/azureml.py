@@ -10,6 +10,7 @@ from bridge.adapters.azureml_clients import AmlClients
 from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, RetryableError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
+from bridge.domain.masking import masked
 
 #: The version that azure-ai-ml 1.35 uses for pipeline jobs.
 JOBS_API = {"api-version": "2024-01-01-preview"}
@@ -150,11 +151,12 @@ def _job(resource: Mapping[str, Any]) -> Job:
 
 def _details(run: Mapping[str, Any]) -> JobDetails:
     error = (run.get("error") or {}).get("error") or {}
+    message = error.get("message")
     return JobDetails(
         started_at=_time(run.get("startTimeUtc")),
         ended_at=_time(run.get("endTimeUtc")),
         error_code=error.get("code"),
-        error_message=error.get("message"),
+        error_message=masked(str(message)) if message else None,  # whatever the job's own code wrote
         outputs=run.get("outputs") or None,
     )
 
