@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.inputs import shown
+from bridge.domain.masking import masked
 from bridge.payloads import lossless
 
 if TYPE_CHECKING:
@@ -141,4 +142,5 @@ def _code(error: "HttpResponseError") -> str:
 def _text(error: Exception) -> str:
     """The service's own sentence, without the request that the SDK appends."""
     message = getattr(getattr(error, "error", None), "message", None) or getattr(error, "message", None) or str(error)
-    return str(message).splitlines()[0][:500]
+    # Masked before it is cut: half a secret does not look like one any more.
+    return masked(str(message)).partition("\n")[0][:500]

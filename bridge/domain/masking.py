@@ -21,13 +21,13 @@ _LABELS = (
 #: same text twice, so that nobody can make a log line slow.
 _SECRETS = re.compile(
     rf"""
-    (?P<label>(?:{_LABELS})\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|[^\s"'&;,]{{3,}})
-    |(?P<header>authorization\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|(?:[a-z]+[ ])?[^\s"',}}]{{8,}})
+    (?P<label>(?:{_LABELS})\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|["']?[^\s"'&;,]{{3,}})
+    |(?P<header>authorization\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|["']?(?:[a-z]+[ ])?[^\s"',}}]{{8,}})
     |(?P<scheme>\b(?:bearer|SharedAccessSignature|token=\\?"?)\s?)[a-z0-9._~+/=%&:-]{{8,}}
     |(?P<query>(?:[?&;]|\b)(?:sig|signature)=|[?&](?:code|key|token|secret|api-?key)=)[^\s&"'#;]+
     |(?P<escaped>%(?:26|3f)(?:sig|code)%3d)(?:(?!%26)[^\s&"'])+
     |(?P<user>://[^/\s:@"']{{0,200}}:)[^/\s@"']{{1,500}}(?=@)
-    |(?<![a-z0-9_-])(?:eyJ[a-z0-9_-]{{8,}}\.[a-z0-9_-]{{8,}}(?:\.[a-z0-9_-]*)?|whsec_[a-z0-9+/=_-]{{8,}})
+    |(?<![a-z0-9_-])(?:eyJ[a-z0-9_-]{{8,}}(?:\.[a-z0-9_-]+){{0,4}}|whsec_[a-z0-9+/=_-]{{8,}})
     |-----BEGIN[ ][a-z ]{{0,30}}PRIVATE[ ]KEY-----(?s:.*?)(?:-----END[ ][a-z ]{{0,30}}-----|\Z)
     """,
     re.IGNORECASE | re.VERBOSE,
