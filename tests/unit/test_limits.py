@@ -84,7 +84,7 @@ def test_a_document_may_have_so_many_values_and_not_one_more(monkeypatch: pytest
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", ["lists", "small objects"])
 def test_what_the_largest_document_takes_of_memory(shape: str) -> None:
     """Measured, not hoped: an instance has 512 MB at least, and reads one such document at a time in most minutes."""
     text = SHAPES[shape](limits.PARTS)
@@ -194,7 +194,9 @@ HEADERS = [
 
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize(
-    "value", ["x" * 100_000, "a\r\nx-evil: 1", "a\nb", "\x00", "ü" * 50, "\ud800"], ids=lambda v: ascii(v)[:12]
+    "value",
+    ["x" * 100_000, "a\r\nx-evil: 1", "a\nb", "\x00", "ü" * 50, "\ud800"],
+    ids=["long", "crlf", "lf", "nul", "foreign", "half"],
 )
 def test_no_header_breaks_a_request_or_is_repeated_at_length(
     bridge: Bridge, queues: MemoryQueues, header: str, value: str
@@ -206,7 +208,8 @@ def test_no_header_breaks_a_request_or_is_repeated_at_length(
     assert answer.status_code in {202, 400, 415}
     assert len(answer.get_body()) < 2_000
     for name, sent in answer.headers.items():
-        assert sent.isprintable() and len(sent) <= 200, name
+        assert sent.isprintable(), name
+        assert len(sent) <= 200, name
     for event in reported(queues):
         assert len(lossless.dumps(records.row(event))) < 2_000
 
