@@ -29,7 +29,7 @@ class Stack:
     settings: dict[str, str]
     processes: dict[str, ChildProcess] = field(default_factory=dict)
     #: One for all calls: to make one costs a tenth of a second. No certificates, because nothing leaves loopback.
-    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False, verify=False))  # noqa: S501
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False, verify=False))  # noqa: S501 - as above
 
     @property
     def endpoints(self) -> dict[str, Any]:
