@@ -30,6 +30,7 @@ from bridge.domain.outgoing import OutgoingEvent
 from bridge.handlers import queues as queue_handlers
 from bridge.handlers import runs as run_handlers
 from bridge.payloads import bodies
+from bridge.payloads.control import ControlCommand
 from bridge.ports import Bridge, Message, Queue
 from bridge.settings import Settings
 from bridge.settings.secrets import secret_values
@@ -240,12 +241,12 @@ def test_what_is_sent_to_the_ledger_about_a_failed_action(  # noqa: PLR0917 - fi
     topic = f"{service.url}/api/events"
     outbound = replace(bridge.outbound, publisher=topics_of(service), topics={"main": topic})
     failing = replace(bridge, reactions=reactions, outbound=outbound, jobs=AmlJobs(clients))
-    commands = [
+    commands: list[ControlCommand] = [
         Notify(occasion=WHY, channel="ops", title="t", text="t"),
         RunDataFactory(occasion=WHY, factory="f", pipeline="p"),
         Publish(occasion=WHY, topic="main", events=(event(),)),
         Deploy(
-            occasion=WHY, workspace="ws", endpoint="e", deployment="d-1", model_name="d", model_version="1",
+            occasion=WHY, workspace="ws1", endpoint="e", deployment="d-1", model_name="d", model_version="1",
             instance_type="Standard_DS3_v2",
         ),
         CheckRun(run_id="r-" + "a" * 26, workspace="ws", step=1),

@@ -10,6 +10,7 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
 from bridge.adapters.snowflake import STATEMENTS
+from bridge.local.endpoints import WORKSPACE
 from tests.e2e.driver import PATIENCE, Driver, new_key, run_id_of
 from tests.e2e.test_event_doors import event, publish
 from tests.eventually import eventually
@@ -77,7 +78,7 @@ def send(driver: Driver, queue: str, body: Any, properties: Mapping[str, str] | 
     """As whoever may send to the queue could."""
     connection = driver.stack.endpoints["service_bus"]["connection_string"]
     text = body if isinstance(body, str) else json.dumps(body)
-    given: dict[str | bytes, Any] = dict(properties or {})
+    given: dict[str | bytes, Any] = {**(properties or {})}
     with ServiceBusClient.from_connection_string(connection) as client, client.get_queue_sender(queue) as sender:
         sender.send_messages(ServiceBusMessage(text, message_id=uuid.uuid4().hex, application_properties=given))
 
@@ -204,7 +205,7 @@ def test_no_event_and_no_message_leads_anywhere(driver: Driver, trap: Canary) ->
         {"op": "check", "run_id": RUN_ID, "workspace": trap.url, "origin": "x"},
         {"op": "notify", "channel": trap.url, "title": trap.url, "text": trap.url, "link": trap.url, **common},
         {"op": "run_data_factory", "factory": trap.url, "pipeline": trap.url, "resource_group": trap.url, **common},
-        {"op": "deploy", "workspace": trap.url, "endpoint": trap.url, "deployment": "d", "model_name": trap.url,
+        {"op": "deploy", "workspace": WORKSPACE, "endpoint": trap.url, "deployment": "d", "model_name": trap.url,
          "model_version": "1", "instance_type": trap.url, **common},
         {"op": "publish", "topic": trap.url, **common, "events": [
             {"event_id": "e", "event_type": "T", "subject": "s", "occurred_at": "2026-11-01T00:00:00Z"}]},

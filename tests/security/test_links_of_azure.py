@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -180,7 +180,7 @@ def test_no_name_leads_out_of_its_place(azure: FakeAzure, clients: AmlClients, n
     azure.answers["ws"] = (200, {}, {"properties": {"discoveryUrl": f"{HOME}/discovery"}})
     azure.answers["discovery"] = (200, {}, {"api": HOME})
     azure.answers["e"] = (200, {}, {"name": "e", "properties": {}})
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "workspace": lambda: jobs.get(name, "r-1"),
         "job": lambda: jobs.get("ws", name),
         "endpoint": lambda: deployments.get("ws", name, "d"),

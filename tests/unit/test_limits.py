@@ -15,6 +15,7 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import MAX_LENGTH
 from bridge.domain.pipelines import MAX_INPUTS
+from bridge.domain.records import Records
 from bridge.handlers import lifecycle, outbound, queues, runs, snowflake, triggers
 from bridge.payloads import commands, control, event_grid, limits, lossless, records
 from bridge.payloads.external_function import UnusableRequest, read_rows, unpack
@@ -157,7 +158,7 @@ def test_inputs_as_deep_as_a_request_allows_reach_the_ledger_and_are_read_there(
     problem(runs.create(http(body=body), lambda: bridge), 422)
 
     (event,) = reported(queues)
-    text = lossless.dumps(records.write_records(records.Records(run_events=(event,))))
+    text = lossless.dumps(records.write_records(Records(run_events=(event,))))
     assert records.read_records(text).run_events == (event,)
 
 
