@@ -32,10 +32,10 @@ Everything that `requirements.txt` has a deployment install, as the distribution
 
 def licence_of(found: PackageMetadata) -> str:
     """As its author says it, in the identifiers of spdx.org."""
-    said, short = ((found.get_all(name) or [""])[0].strip() for name in ("License-Expression", "License"))
+    said, short = (str((found.get_all(name) or [""])[0]).strip() for name in ("License-Expression", "License"))
     if not said and short and "\n" not in short and len(short) < 40:
         said = short
-    classifiers = [text for text in found.get_all("Classifier") or [] if text.startswith("License :: ")]
+    classifiers = [str(text) for text in found.get_all("Classifier") or [] if text.startswith("License :: ")]
     if not said and classifiers:
         said = classifiers[0].rpartition(" :: ")[2]
     return _WORDS.get(said, said)

@@ -78,7 +78,8 @@ def send(driver: Driver, queue: str, body: Any, properties: Mapping[str, str] | 
     """As whoever may send to the queue could."""
     connection = driver.stack.endpoints["service_bus"]["connection_string"]
     text = body if isinstance(body, str) else json.dumps(body)
-    given: dict[str | bytes, Any] = {**(properties or {})}
+    given: dict[str | bytes, Any] = {}
+    given.update(properties or {})
     with ServiceBusClient.from_connection_string(connection) as client, client.get_queue_sender(queue) as sender:
         sender.send_messages(ServiceBusMessage(text, message_id=uuid.uuid4().hex, application_properties=given))
 

@@ -138,5 +138,21 @@ def test_only_known_adapters_connect_to_anywhere(name: str) -> None:
     assert not found or name in CONNECTING, f"{name} can connect: say in CONNECTING where its addresses come from"
 
 
+def test_every_function_that_can_fail_by_raising_tells_the_platform_no_secret() -> None:
+    """HTTP functions answer instead."""
+    others = [
+        node
+        for node in MODULES["function_app.py"].body
+        if isinstance(node, ast.FunctionDef)
+        and not any("app.route" in ast.unparse(each) for each in node.decorator_list)
+    ]
+
+    assert len(others) == 9
+    for function in others:
+        (body,) = function.body
+        assert isinstance(body, ast.With), function.name
+        assert ast.unparse(body.items[0]) in {"slow_to_fail()", "undisclosed()"}, function.name
+
+
 def test_what_is_said_to_connect_exists() -> None:
     assert CONNECTING.keys() <= MODULES.keys()

@@ -153,6 +153,17 @@ def test_links_within_azure_are_followed(azure: FakeAzure, clients: AmlClients) 
     assert path.partition("?")[0].endswith("/workspaces/ws/runs/r-1/details")
 
 
+def test_what_a_jobs_own_code_wrote_is_told_without_secrets(azure: FakeAzure, clients: AmlClients) -> None:
+    azure.answers["ws"] = (200, {}, {"properties": {"discoveryUrl": f"{HOME}/discovery"}})
+    azure.answers["discovery"] = (200, {}, {"api": HOME})
+    said = "cannot read https://store.example/x?sv=1&sig=a%2Bsecret%3D"
+    azure.answers["details"] = (200, {}, {"error": {"error": {"code": "UserError", "message": said}}})
+
+    details = AmlJobs(clients).details("ws", "r-1")
+
+    assert details.error_message == "cannot read https://store.example/x?sv=1&sig=***"
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(azure: FakeAzure, clients: AmlClients, status: int) -> None:
     azure.answers["jobs"] = (status, {"Location": "https://evil.example/x"}, {})

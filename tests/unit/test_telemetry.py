@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge import telemetry
+from bridge import bootstrap, telemetry
 from bridge.domain import masking
 from bridge.domain.errors import BridgeError, ConfigurationError
 from bridge.handlers.answers import undisclosed
+from bridge.handlers.queues import slow_to_fail
 from bridge.settings.secrets import secret_values
 
 SECRET = "planted/secret+value=="
@@ -140,6 +141,28 @@ def test_what_a_function_raises_has_no_secret() -> None:
 def test_what_a_function_raises_without_a_secret_is_raised_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), undisclosed():
         1 / 0  # noqa: B018 - it fails
+
+
+def test_what_a_queues_function_raises_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("bridge.handlers.queues.time.sleep", waits.append)
+
+    with pytest.raises(BridgeError) as caught, slow_to_fail():
+        failing()
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert waits, "and it waited as for any failure"
+
+
+def test_the_app_hides_its_secrets_as_soon_as_it_starts(monkeypatch: pytest.MonkeyPatch, written: io.StringIO) -> None:
+    logging.setLogRecordFactory(logging.LogRecord)
+    monkeypatch.setenv("SNOWFLAKE_TOKEN", "a-token-of-the-settings")
+
+    bootstrap.start()
+    logging.getLogger("snowflake.connector.auth").error("refused: a-token-of-the-settings")
+
+    assert "refused: ***" in written.getvalue()
+    assert "a-token-of-the-settings" not in written.getvalue()
 
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END PRIVATE KEY-----"
