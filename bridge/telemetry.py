@@ -6,6 +6,7 @@ logger would not see what its children log, and the platform adds handlers of it
 
 import logging
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from bridge.domain.masking import masked
@@ -19,28 +20,34 @@ _UNPRINTABLE = {
 }
 
 
-class _SafeRecord(logging.LogRecord):
-    """A record that can be shown to anybody who may read the log."""
+class _SafeRecords:
+    """Makes records that can be shown to anybody who may read the log; who made them before still adds its fields."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, inner: Callable[..., logging.LogRecord]) -> None:
+        self._inner = inner
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self._inner(*args, **kwargs)
         try:
-            text = self.getMessage()
+            text = record.getMessage()
         except Exception:  # the arguments do not fit; logging itself would print them as they are
-            text = str(self.msg)
-        self.msg, self.args = _lines(masked(text)), None
-        if self.exc_info and self.exc_info[1] is not None:
-            told = "".join(traceback.format_exception(self.exc_info[1]))
+            text = str(record.msg)
+        record.msg, record.args = _lines(masked(text)), None
+        if record.exc_info and record.exc_info[1] is not None:
+            told = "".join(traceback.format_exception(record.exc_info[1]))
             safe = masked(told)
-            self.exc_text = GOES_ON.lstrip("\n") + _lines(safe)
+            record.exc_text = GOES_ON.lstrip("\n") + _lines(safe)
             if safe != told:  # a handler that looks into the exception itself would find the secret there
-                self.exc_info = None
-        self.stack_info = _lines(masked(self.stack_info)) if self.stack_info else None
+                record.exc_info = None
+        record.stack_info = _lines(masked(record.stack_info)) if record.stack_info else None
+        return record
 
 
 def install() -> None:
     """For the whole process, once."""
-    logging.setLogRecordFactory(_SafeRecord)
+    inner = logging.getLogRecordFactory()
+    if not isinstance(inner, _SafeRecords):
+        logging.setLogRecordFactory(_SafeRecords(inner))
 
 
 def _lines(text: str) -> str:

@@ -122,6 +122,21 @@ def test_no_text_steers_a_terminal(written: io.StringIO, character: str) -> None
     assert "event a\\" in written.getvalue()
 
 
+def test_who_added_fields_to_records_before_still_does(caplog: pytest.LogCaptureFixture) -> None:
+    """As tracing does, with the trace's id."""
+
+    class Traced(logging.LogRecord):
+        trace_id = "t1"
+
+    logging.setLogRecordFactory(Traced)
+    telemetry.install()
+    telemetry.install()
+
+    logging.getLogger("bridge").warning(SECRET)
+
+    assert [(record.trace_id, record.msg) for record in caplog.records] == [("t1", "***")]  # type: ignore[attr-defined]
+
+
 def test_the_problems_of_the_configuration_stay_readable(written: io.StringIO) -> None:
     logging.getLogger("bridge").critical("%s", ConfigurationError(["A is not set", "B is not set"]))
 
