@@ -4,7 +4,8 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos bench-ledger bench-pacing requirements clean sql-deploy sql-teardown sql-dry-run
+.PHONY: help setup demo test lint chaos bench-ledger bench-pacing audit licences requirements clean sql-deploy sql-teardown
+.PHONY: sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
@@ -19,6 +20,8 @@ help:
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make bench-ledger  time the ledger's queries over EVENTS=10000000 events (about 10 minutes, 2 GB of disk)"
 	@echo "make bench-pacing  count what Azure ML's limits refuse of RUNS=1500 submissions by HOSTS=2 hosts (about 3 minutes)"
+	@echo "make audit         known vulnerabilities of what the app installs; exit code 3: could not be looked up"
+	@echo "make licences      write docs/licences.md"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
 	@echo "make clean         remove both environments and caches"
 
@@ -61,6 +64,7 @@ sql-teardown: setup
 lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
+	.venv/bin/bandit -q -r bridge function_app.py -x bridge/local
 	.venv/bin/lint-imports
 	.venv/bin/mypy
 
@@ -79,6 +83,12 @@ RUNS ?= 1500
 HOSTS ?= 2
 bench-pacing: setup
 	.venv/bin/python benchmarks/pacing.py --runs $(RUNS) --hosts $(HOSTS) $(ARGS)
+
+audit: setup
+	@.venv/bin/python -m audit.vulnerabilities
+
+licences: setup
+	@.venv/bin/python -m audit.licences
 
 requirements:
 	uv pip compile pyproject.toml --universal --no-emit-index-url --no-header --quiet -o requirements.txt

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from bridge import bootstrap
 from bridge.handlers import dead_letters, lifecycle, outbound, queues, run_and_wait, runs, snowflake, triggers
-from bridge.handlers.answers import auth_level
+from bridge.handlers.answers import auth_level, undisclosed
 from bridge.handlers.queues import slow_to_fail
 from bridge.ports import Queue
 
@@ -182,9 +182,11 @@ def dead_events(message: func.ServiceBusMessage) -> None:
 
 @app.event_grid_trigger(arg_name="event")
 def ingest_workspace_event(event: func.EventGridEvent) -> None:
-    triggers.workspace_event(event, bridge_app.bridge())
+    with undisclosed():
+        triggers.workspace_event(event, bridge_app.bridge())
 
 
 @app.timer_trigger(arg_name="timer", schedule="%SWEEP_SCHEDULE%")
 def sweep(timer: func.TimerRequest) -> None:
-    triggers.sweep(timer, bridge_app.bridge())
+    with undisclosed():
+        triggers.sweep(timer, bridge_app.bridge())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bridge import telemetry
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.azureml_endpoints import AmlDeployments
@@ -23,12 +24,14 @@ from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
+from bridge.domain.masking import hide
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
 from bridge.ports import Authenticator, Bridge, Outbound, Queue, Reactions
 from bridge.settings import AuthMode, Settings, auth_mode
+from bridge.settings.secrets import secret_values
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -77,6 +80,8 @@ class App:
 
 def start() -> App:
     """The app over this process's environment; wrong settings are logged now and told to whoever asks."""
+    hide(secret_values(os.environ))
+    telemetry.install()
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     app = App(os.environ)

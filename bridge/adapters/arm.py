@@ -1,14 +1,17 @@
 """Plain calls to Azure's management API through azure-core: no second of loading, no hundred megabytes of SDK."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from bridge.adapters.pacing import asked_pause
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
+from bridge.domain.inputs import shown
+from bridge.domain.masking import masked
 from bridge.payloads import lossless
 
 if TYPE_CHECKING:
@@ -20,6 +23,17 @@ if TYPE_CHECKING:
 MANAGEMENT = "https://management.azure.com"
 JSON = {"Content-Type": "application/json"}
 MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
+#: Where the token may go. Answers carry links, and whoever could change one would be handed the app's identity.
+_TRUSTED = re.compile(r"https://(?:management\.azure\.com|[a-z0-9.-]+\.azureml\.ms)(?::443)?(?:[/?]|$)", re.IGNORECASE)
+#: No resource has these in its name; some servers take them for parts of the path, even when they are quoted.
+_NO_NAME = re.compile(r"[/\\?#%\x00-\x1f\x7f]|^\.{0,2}$")
+
+
+def segment(name: str) -> str:
+    """A resource's name as one part of a URL or of an ARM id. Raises: PermanentError."""
+    if _NO_NAME.search(name):
+        raise PermanentError(f"{shown(name)} is no name of a resource in Azure", code="BAD_NAME")
+    return quote(name, safe="")
 
 
 class ArmClient:
@@ -50,6 +64,8 @@ class ArmClient:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
+        if not _TRUSTED.match(url):
+            raise PermanentError(f"{self._service} named {_host(url)}, which is not Azure's", code="FOREIGN_LINK")
         with translated(f"{self._service}, {method} {urlsplit(url).path.rpartition('/')[2]}"):
             request = HttpRequest(method, url, params=dict(params))
             if body is not None:  # azure-core itself knows no decimals
@@ -57,7 +73,7 @@ class ArmClient:
             response = self._connected().send_request(request)
             if response.status_code == 404:
                 return None
-            if response.status_code >= 400:
+            if response.status_code >= 300:  # a redirect would take the token elsewhere
                 raise HttpResponseError(response=response)
             return response.json() if response.content else {}
 
@@ -91,6 +107,13 @@ def translated(what: str) -> Iterator[None]:
         raise ServiceUnavailable(f"{what}: no answer: {type(error).__name__}") from error
 
 
+def _host(url: str) -> str:
+    try:
+        return shown(urlsplit(url).netloc.rpartition("@")[2])
+    except ValueError:
+        return "no address"
+
+
 def _by_status(what: str, error: "HttpResponseError") -> Exception:
     status = error.status_code or 0
     text = f"{what}: {status} {_text(error)}"
@@ -115,4 +138,5 @@ def _code(error: "HttpResponseError") -> str:
 def _text(error: Exception) -> str:
     """The service's own sentence, without the request that the SDK appends."""
     message = getattr(getattr(error, "error", None), "message", None) or getattr(error, "message", None) or str(error)
-    return str(message).splitlines()[0][:500]
+    # Masked before it is cut: half a secret does not look like one any more.
+    return masked(str(message)).partition("\n")[0][:500]

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
-from bridge.adapters.arm import translated
+from bridge.adapters.arm import segment, translated
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.domain import statuses
 from bridge.domain.errors import JobExists, PermanentError, RetryableError, SubmissionRejected
 from bridge.domain.jobs import Job, JobDetails, JobRequest
+from bridge.domain.masking import masked
 
 #: The version that azure-ai-ml 1.35 uses for pipeline jobs.
 JOBS_API = {"api-version": "2024-01-01-preview"}
@@ -43,15 +43,15 @@ class AmlJobs:
         )
 
     def get(self, workspace: str, name: str) -> Job | None:
-        resource = self._arm.get(self._clients.url(workspace) + f"/jobs/{quote(name, safe='')}", JOBS_API)
+        resource = self._arm.get(self._clients.url(workspace) + f"/jobs/{segment(name)}", JOBS_API)
         return _job(resource) if resource is not None else None
 
     def details(self, workspace: str, name: str) -> JobDetails:
-        run = self._arm.get(f"{self._history_url(workspace)}/runs/{name}/details", HISTORY_API)
+        run = self._arm.get(f"{self._history_url(workspace)}/runs/{segment(name)}/details", HISTORY_API)
         return _details(run) if run is not None else JobDetails()
 
     def cancel(self, workspace: str, name: str) -> None:
-        url = self._clients.url(workspace) + f"/jobs/{name}/cancel"
+        url = self._clients.url(workspace) + f"/jobs/{segment(name)}/cancel"
         if self._arm.post(url, JOBS_API) is None:
             raise PermanentError(f"no job named {name}", code="NOT_FOUND")
 
@@ -91,7 +91,7 @@ def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:
     data = {name: Input(type=kind, path=path) for name, (kind, path) in request.data_inputs.items()}
     job = PipelineJob(
         name=request.name,
-        component=f"{workspace_path}/components/{component}/versions/{version}",
+        component=f"{workspace_path}/components/{segment(component)}/versions/{segment(version)}",
         inputs={**{name: value or PLACEHOLDER for name, value in request.inputs.items()}, **data},
         experiment_name=request.experiment,
         display_name=request.display_name,
@@ -151,11 +151,12 @@ def _job(resource: Mapping[str, Any]) -> Job:
 
 def _details(run: Mapping[str, Any]) -> JobDetails:
     error = (run.get("error") or {}).get("error") or {}
+    message = error.get("message")
     return JobDetails(
         started_at=_time(run.get("startTimeUtc")),
         ended_at=_time(run.get("endTimeUtc")),
         error_code=error.get("code"),
-        error_message=error.get("message"),
+        error_message=masked(str(message)) if message else None,  # whatever the job's own code wrote
         outputs=run.get("outputs") or None,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from bridge.adapters.arm import MANAGEMENT, ArmClient
+from bridge.adapters.arm import MANAGEMENT, ArmClient, segment
 from bridge.adapters.pacing import Pace
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class AmlClients:
         """The workspace's ARM id."""
         return (
             f"/subscriptions/{self._subscription_id}/resourceGroups/{self._resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{segment(workspace)}"
         )
 
     def url(self, workspace: str) -> str:
@@ -55,6 +55,7 @@ class AmlClients:
         """The SDK's client; the first one loads the SDK, which takes seconds."""
         with self._lock:
             if workspace not in self._clients:
+                segment(workspace)
                 self._clients[workspace] = _quiet_sdk().MLClient(
                     self._credential(),
                     self._subscription_id,

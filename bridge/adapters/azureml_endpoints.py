@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
 
-from bridge.adapters.arm import translated
+from bridge.adapters.arm import segment, translated
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState, moved
 from bridge.domain.errors import PermanentError, RetryableError
@@ -47,7 +46,8 @@ class AmlDeployments:
         deployment = ManagedOnlineDeployment(
             name=request.name,
             endpoint_name=request.endpoint,
-            model=f"{self._clients.path(request.workspace)}/models/{request.model_name}/versions/{request.model_version}",
+            model=self._clients.path(request.workspace)
+            + f"/models/{segment(request.model_name)}/versions/{segment(request.model_version)}",
             environment=request.environment,
             instance_type=request.instance_type,
             instance_count=request.instance_count,
@@ -77,11 +77,11 @@ class AmlDeployments:
         return resource
 
     def _resource(self, workspace: str, endpoint: str, deployment: str) -> Any | None:
-        url = f"{self._url(workspace, endpoint)}/deployments/{quote(deployment, safe='')}"
+        url = f"{self._url(workspace, endpoint)}/deployments/{segment(deployment)}"
         return self._clients.arm.get(url, DEPLOYMENTS_API)
 
     def _url(self, workspace: str, endpoint: str) -> str:
-        return f"{self._clients.url(workspace)}/onlineEndpoints/{quote(endpoint, safe='')}"
+        return f"{self._clients.url(workspace)}/onlineEndpoints/{segment(endpoint)}"
 
 
 def _deployment(resource: Mapping[str, Any], endpoint: Mapping[str, Any]) -> Deployment:

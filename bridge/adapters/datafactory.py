@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
-from bridge.adapters.arm import MANAGEMENT, ArmClient
+from bridge.adapters.arm import MANAGEMENT, ArmClient, segment
 from bridge.domain.actions import RunDataFactory
 from bridge.domain.errors import PermanentError
 
@@ -35,7 +34,7 @@ class AzureDataFactories:
         if found is not None:
             return found
         key = {command.key_parameter: command.occasion.action_id} if command.key_parameter else {}
-        url = f"{self._factory(command)}/pipelines/{quote(command.pipeline, safe='')}/createRun"
+        url = f"{self._factory(command)}/pipelines/{segment(command.pipeline)}/createRun"
         return str(self._post(url, {**command.parameters, **key}, command)["runId"])
 
     def _started(self, command: RunDataFactory, key_parameter: str) -> str | None:
@@ -68,10 +67,10 @@ class AzureDataFactories:
         return answer
 
     def _factory(self, command: RunDataFactory) -> str:
-        subscription = quote(command.subscription_id or self._subscription_id, safe="")
+        subscription = segment(command.subscription_id or self._subscription_id)
         return (
-            f"{MANAGEMENT}/subscriptions/{subscription}/resourceGroups/{quote(self._group(command), safe='')}"
-            f"/providers/Microsoft.DataFactory/factories/{quote(command.factory, safe='')}"
+            f"{MANAGEMENT}/subscriptions/{subscription}/resourceGroups/{segment(self._group(command))}"
+            f"/providers/Microsoft.DataFactory/factories/{segment(command.factory)}"
         )
 
     def _group(self, command: RunDataFactory) -> str:

@@ -1,5 +1,6 @@
 """How fast one process calls Azure ML: its share of the writes, and a pause for all when Azure ML asks for one."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from bridge.domain.retry import LONGEST_WISH
 BURST_SECONDS = 10
 #: Azure ML answers 25 reads a second. They are not counted here, only those that a pause put off come back this fast.
 READS_PER_SECOND = 20
+#: No service can hold up a run for longer by asking so.
+LONGEST_PAUSE = timedelta(days=1)
 #: When Azure ML does not say how long.
 USUAL_PAUSE = timedelta(seconds=5)
 
@@ -34,7 +37,8 @@ _PATIENCE = {Call.SUBMIT: 1.0, Call.CHANGE: 2.0, Call.READ: 1.0}
 def asked_pause(headers: Mapping[str, str]) -> timedelta | None:
     """Retry-After in seconds; its other form, a date, is not used by Azure."""
     given = headers.get("Retry-After", "")
-    return timedelta(seconds=float(given)) if given.replace(".", "", 1).isdigit() else None
+    is_seconds = re.fullmatch(r"\d{1,9}(\.\d{0,9})?", given, re.ASCII)
+    return min(timedelta(seconds=float(given)), LONGEST_PAUSE) if is_seconds else None
 
 
 @dataclass

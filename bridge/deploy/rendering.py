@@ -39,7 +39,7 @@ class Renderer:
     def __init__(self, values: Values, secrets: Mapping[str, str] | None = None) -> None:
         #: By template variable. A real run must not send a dry run's asterisks, so there a missing key is an error.
         self._secrets = dict(HIDDEN if secrets is None else secrets)
-        self._environment = jinja2.Environment(
+        self._environment = jinja2.Environment(  # nosec B701 # SQL, no HTML
             variable_start_string="<%",
             variable_end_string="%>",
             block_start_string="<%%",

@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404 # Snowflake's CLI is a program
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -68,7 +68,7 @@ def run(
     # Of a wide box no word is broken, so that a key in it is still found; UTF-8 whatever the locale.
     environment |= {"COLUMNS": "4000", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
     progress = _Progress([Rendered(script.name, masked(script.text, secrets)) for script in scripts], say)
-    process = subprocess.Popen(  # noqa: S603 - the command is ours, the scripts go by standard input
+    process = subprocess.Popen(  # noqa: S603 # nosec B603 # the command is ours, the scripts go by standard input
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -79,9 +79,9 @@ def run(
     )
     errors: list[str] = []
     with process:
-        assert process.stdin is not None  # noqa: S101 - all three are pipes
-        assert process.stdout is not None  # noqa: S101
-        assert process.stderr is not None  # noqa: S101
+        assert process.stdin is not None  # noqa: S101 # nosec B101 # all three are pipes
+        assert process.stdout is not None  # noqa: S101 # nosec B101 # as above
+        assert process.stderr is not None  # noqa: S101 # nosec B101 # as above
         threads = [
             threading.Thread(target=_write, args=(process.stdin, text_of(scripts)), daemon=True),
             threading.Thread(target=_read, args=(process.stderr, errors), daemon=True),

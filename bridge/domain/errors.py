@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bridge.domain.masking import masked
+
 
 class BridgeError(Exception):
-    """The bridge could not do what it was asked to."""
+    """The bridge could not do what it was asked to.
+
+    Its text is for answers, rows and logs, and may repeat what a service said: it never has a secret.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
 
 
 class ConfigurationError(BridgeError):
@@ -23,7 +31,7 @@ class RetryableError(BridgeError):
     def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
         #: What the service asked for, when it did.
         self.retry_after = retry_after
-        super().__init__(message or self.__doc__)
+        super().__init__(message or self.__doc__ or "")
 
 
 class Throttled(RetryableError):

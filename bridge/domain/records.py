@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from bridge.domain.events import RunEvent
 from bridge.domain.identity import short_hash
+from bridge.domain.masking import masked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def dead_letter(
         body=body[:BODY_LIMIT],
         body_sha256=digest,
         reason=reason,
-        description=description[:2000],
+        description=masked(description)[:2000],
         run_id=run_id,
         message_id=message_id,
         door=door,

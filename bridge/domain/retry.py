@@ -25,7 +25,7 @@ class RetryPolicy:
         Half of the delay is random, so that many runs that failed together do not come back together.
         """
         full: timedelta = min(self.first * 2 ** min(try_, 30), self.ceiling)
-        jittered = full * (0.5 + random.random() / 2)  # noqa: S311 - spreads load, keeps no secret
+        jittered = full * (0.5 + random.random() / 2)  # noqa: S311 # nosec B311 # spreads load, keeps no secret
         return max(jittered, min(retry_after or timedelta(), LONGEST_WISH))
 
     def wait(self, try_: int, error: RetryableError | None) -> timedelta:

@@ -3,8 +3,10 @@
 import logging
 import math
 import re
+import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 
 from bridge.domain.callers import CallerIdentity
 from bridge.domain.errors import (
+    BridgeError,
     CallerRefused,
     ConfigurationError,
     PermanentError,
@@ -21,6 +24,7 @@ from bridge.domain.errors import (
     Throttled,
     Unauthenticated,
 )
+from bridge.domain.masking import masked
 from bridge.payloads import lossless
 from bridge.payloads.external_function import UnusableRequest
 from bridge.ports import Bridge
@@ -104,6 +108,21 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
         response = problem(500, "Unexpected error", detail, correlation_id=correlation)
     response.headers[CORRELATION_HEADER] = correlation
     return response
+
+
+@contextmanager
+def undisclosed() -> Iterator[None]:
+    """For functions that fail by raising: the platform itself writes to the log what they raise."""
+    try:
+        yield
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+        if masked(told) == told:
+            raise
+        safe = BridgeError(told)
+    else:
+        return
+    raise safe from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
 from bridge.domain.inbound import DOOR_PROPERTY, TRY_PROPERTY
 from bridge.domain.records import Records, dead_letter
+from bridge.handlers.answers import undisclosed
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
 from bridge.payloads.control import ControlCommand, read_control
@@ -42,16 +43,17 @@ LONG_PAUSE = timedelta(seconds=60)
 @contextmanager
 def slow_to_fail() -> Iterator[None]:
     """Wait before a failure is handed to the broker when the failure is not the message's."""
-    try:
-        yield
-    except ConfigurationError as error:
-        log.warning("the message goes back to its queue: %s", error)
-        time.sleep(LONG_PAUSE.total_seconds())
-        raise
-    except Exception as error:
-        log.warning("the message goes back to its queue: %s", error)
-        time.sleep(PAUSE.total_seconds())
-        raise
+    with undisclosed():
+        try:
+            yield
+        except ConfigurationError as error:
+            log.warning("the message goes back to its queue: %s", error)
+            time.sleep(LONG_PAUSE.total_seconds())
+            raise
+        except Exception as error:
+            log.warning("the message goes back to its queue: %s", error)
+            time.sleep(PAUSE.total_seconds())
+            raise
 
 
 def execute(message: func.ServiceBusMessage, bridge: Bridge) -> None:

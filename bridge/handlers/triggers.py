@@ -22,7 +22,8 @@ def workspace_event(event: func.EventGridEvent | func.CloudEvent, bridge: Bridge
     """
     try:
         events = event_grid.read_events(lossless.dumps(_document(event)), WORKSPACE_DOOR)
-    except (PoisonMessage, ValueError) as error:  # the platform also reads NaN, which is no JSON
+    # The platform also reads NaN, which is no JSON, and deeper than it can be written again.
+    except (PoisonMessage, ValueError, RecursionError) as error:
         # Raising would have Event Grid send it again for a day; a check finds what the event would have told.
         log.warning("an event cannot be read: %s", error)
         return

@@ -101,7 +101,7 @@ _SUBMIT = TypeAdapter(SubmitRunBody)
 def read_submit(text: str | bytes) -> SubmitRunBody:
     """The body of a message on `run-commands`. Raises: PoisonMessage."""
     try:
-        return _SUBMIT.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH))
+        return _SUBMIT.validate_python(lossless.loads_message(text, depth=lossless.OWN_DEPTH))
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:

@@ -65,7 +65,7 @@ _CONTROL: TypeAdapter[AnyBody] = TypeAdapter(ControlBody)
 def read_control(text: str | bytes) -> ControlCommand:
     """The body of a message on `run-control`. Raises: PoisonMessage."""
     try:
-        return _CONTROL.validate_python(lossless.loads(text, depth=lossless.OWN_DEPTH)).to_command()
+        return _CONTROL.validate_python(lossless.loads_message(text, depth=lossless.OWN_DEPTH)).to_command()
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:

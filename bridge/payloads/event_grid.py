@@ -9,7 +9,7 @@ from bridge.domain.aml_events import WORKSPACE_DOOR
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.identity import short_hash
 from bridge.domain.records import AmlEvent
-from bridge.payloads import lossless, snowflake_notifications
+from bridge.payloads import limits, lossless, snowflake_notifications
 from bridge.payloads.shape import in_utc
 from bridge.payloads.snowflake_notifications import Inside
 
@@ -31,10 +31,13 @@ class UnreadableEvent:
 def read_each(text: str | bytes, door: str) -> list[AmlEvent | UnreadableEvent]:
     """The events of one message, one by one. Raises: PoisonMessage when it is no JSON."""
     try:
-        document = lossless.loads(text)
+        document = lossless.loads_message(text)
     except ValueError as error:
         raise PoisonMessage(str(error)) from error
-    return [_each(item, door) for item in (document if isinstance(document, list) else [document])]
+    items = document if isinstance(document, list) else [document]
+    if len(items) > limits.EVENTS:
+        raise PoisonMessage(f"{len(items):,} events, {limits.EVENTS:,} is the limit of a message")
+    return [_each(item, door) for item in items]
 
 
 def read_events(text: str | bytes, door: str) -> list[AmlEvent]:

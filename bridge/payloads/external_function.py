@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.payloads import lossless
+from bridge.payloads import limits, lossless
 
-#: A batch is some megabytes at most; what unpacks to more is no batch.
-UNPACKED_LIMIT = 32 * 1024 * 1024
 _GZIP = zlib.MAX_WBITS | 16  # zlib's own words: 16 accepts a gzip header, 32 would guess
 #: Some senders of "deflate" leave the zlib header out.
 _WINDOW_BITS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
@@ -47,9 +45,10 @@ class WireContext:
 
 def unpack(body: bytes, encoding: str | None) -> bytes:
     """The body without its Content-Encoding. Raises: UnusableRequest."""
+    _check_size(body, limits.BODY_BYTES)
     name = (encoding or "identity").strip().lower()
     if name in {"identity", ""}:
-        return _limited(body)
+        return body
     if name not in _WINDOW_BITS:
         raise UnusableRequest(415, f'Content-Encoding "{name[:50]}" is not supported: use gzip, deflate or none')
     for bits in _WINDOW_BITS[name]:
@@ -62,16 +61,16 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
 
 def _inflate(body: bytes, bits: int) -> bytes:
     stream = zlib.decompressobj(bits)
-    unpacked = _limited(stream.decompress(body, UNPACKED_LIMIT + 1))
+    unpacked = stream.decompress(body, limits.UNPACKED_BYTES + 1)
+    _check_size(unpacked, limits.UNPACKED_BYTES)
     if not stream.eof or stream.unused_data:
         raise zlib.error("truncated, or followed by something else")
     return unpacked
 
 
-def _limited(body: bytes) -> bytes:
-    if len(body) > UNPACKED_LIMIT:
-        raise UnusableRequest(413, f"the body has more than {UNPACKED_LIMIT:,} bytes: send less in one request")
-    return body
+def _check_size(body: bytes, limit: int) -> None:
+    if len(body) > limit:
+        raise UnusableRequest(413, f"the body has more than {limit:,} bytes: send less in one request", "TOO_LARGE")
 
 
 def read_rows(body: bytes) -> list[WireRow]:
@@ -83,6 +82,9 @@ def read_rows(body: bytes) -> list[WireRow]:
     rows = document.get("data") if isinstance(document, Mapping) else None
     if not isinstance(rows, list):
         raise UnusableRequest(400, 'the body must be {"data": [[0, …], [1, …]]}, as Snowflake sends it')
+    if len(rows) > limits.ROWS:
+        message = f"the batch has {len(rows):,} rows, {limits.ROWS:,} is the limit: set the function's MAX_BATCH_ROWS"
+        raise UnusableRequest(413, message, "TOO_LARGE")
     return [_row(index, row) for index, row in enumerate(rows)]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import simplejson
 
+from bridge.payloads import limits
+
 #: Levels of nesting that a sender may use: deep enough for any sense, the same on every interpreter.
 FOREIGN_DEPTH = 100
 #: Our own bodies wrap what came through a door: what was taken there must be readable behind it.
@@ -32,6 +34,7 @@ def loads(text: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:
     """
     try:
         decoded = text.decode() if isinstance(text, bytes) else text
+        _check_parts(decoded)
         value = simplejson.loads(decoded, parse_float=_decimal, allow_nan=False)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 text: byte {error.start} cannot be read") from error
@@ -40,12 +43,31 @@ def loads(text: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:
     except simplejson.JSONDecodeError as error:
         reason = error.msg.replace(" %r", "").removesuffix(" at")
         raise ValueError(f"not JSON: {reason} at line {error.lineno}, column {error.colno}") from error
+    except _TooManyPartsError as error:
+        raise ValueError(f"not usable JSON: more than {limits.PARTS:,} values") from error
     except ValueError as error:
         raise ValueError(f"not usable JSON: a number has more than {MAX_DIGITS:,} digits") from error
     _check_depth(value, depth)
     if _HALF_CHARACTER.search(decoded):
         _check_characters(value)
     return value
+
+
+def loads_message(body: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:
+    """As `loads`, for the body of a queue's message."""
+    if len(body) > limits.MESSAGE_BYTES:
+        raise ValueError(f"not usable: {len(body):,} bytes, {limits.MESSAGE_BYTES:,} is the limit of a message")
+    return loads(body, depth=depth)
+
+
+class _TooManyPartsError(ValueError):
+    pass
+
+
+def _check_parts(text: str) -> None:
+    """Before the text is read: empty lists and objects take many times the memory of their two brackets."""
+    if text.count(",") + text.count("[") + text.count("{") > limits.PARTS:
+        raise _TooManyPartsError
 
 
 def _decimal(text: str) -> Decimal:

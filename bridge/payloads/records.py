@@ -36,7 +36,7 @@ class RecordsBody(Shape):
 def read_records(text: str | bytes) -> Records:
     """The body of a message on `run-events`. Raises: PoisonMessage."""
     try:
-        body = RecordsBody.model_validate(lossless.loads(text, depth=lossless.OWN_DEPTH))
+        body = RecordsBody.model_validate(lossless.loads_message(text, depth=lossless.OWN_DEPTH))
     except ValidationError as error:
         raise PoisonMessage(complaints(error)) from error
     except ValueError as error:

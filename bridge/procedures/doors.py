@@ -70,7 +70,7 @@ class _Tries(Retry):
     """The library's arithmetic; waits are spread, so that many tasks do not come back at the same moment."""
 
     def get_backoff_time(self) -> float:
-        return super().get_backoff_time() * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return super().get_backoff_time() * random.uniform(0.5, 1.0)  # noqa: S311 # nosec B311 # no secret
 
     def get_retry_after(self, response: Any) -> float | None:
         try:

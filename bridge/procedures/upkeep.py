@@ -46,6 +46,6 @@ def purge_ledger(session: Session, days: Any) -> dict[str, int]:
     if days is None or days < FEWEST_DAYS:
         raise ValueError(f"days is {days}: {FEWEST_DAYS} is the least, as the view RUNS looks back so far")
     return {
-        table: int(session.sql(f"DELETE FROM {table} WHERE {old}", [-int(days)]).collect()[0][0])  # noqa: S608 - texts from above
+        table: int(session.sql(f"DELETE FROM {table} WHERE {old}", [-int(days)]).collect()[0][0])  # noqa: S608 # nosec B608 # texts from above
         for table, old in _OLD.items()
     }

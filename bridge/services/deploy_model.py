@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from bridge.domain.actions import Deploy
 from bridge.domain.deployments import Deployment, DeploymentRequest, DeploymentState
 from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.inputs import shown
 from bridge.domain.records import DeadLetter
 from bridge.domain.tags import CORRELATION_ID, RULE_CHAIN
 from bridge.ports import Bridge
@@ -24,6 +25,7 @@ CONFLICT = "CONFLICT"
 SUPERSEDED = "SUPERSEDED"
 TRAFFIC_LOST = "TRAFFIC_LOST"
 ENDPOINT_FAILED = "ENDPOINT_FAILED"
+UNKNOWN_WORKSPACE = "UNKNOWN_WORKSPACE"
 #: Tag of a deployment: when it was asked for, as text that sorts like the time.
 ASKED_AT = "bridge_asked_at"
 
@@ -33,6 +35,10 @@ def deploy_model(command: Deploy, bridge: Bridge) -> None:
 
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
+    if command.workspace not in bridge.workspaces:  # connections are kept by workspace: not for any name in a message
+        message = f"workspace {shown(command.workspace)} is not among the settings' workspaces"
+        _fail(command, UNKNOWN_WORKSPACE, message, bridge)
+        return
     try:
         found = bridge.reactions.deployments.get(command.workspace, command.endpoint, command.deployment)
         if found is not None and found.model is not None and found.model != _model(command):

@@ -21,6 +21,8 @@ READ_EVERY = timedelta(seconds=10)
 #: Snowflake itself gives up after ten minutes, and then nobody gets any row.
 PATIENCE = timedelta(minutes=8)
 BATCHES_KEPT = 200
+#: Of all of them together, about a kilobyte each.
+ROWS_KEPT = 50_000
 ENDED = statuses.TERMINAL | {BridgeStatus.REJECTED}
 
 Row = Mapping[str, Any]
@@ -58,11 +60,15 @@ class RecentBatches:
             with self._lock:
                 self._read[batch_id] = (now, found)
                 self._read.move_to_end(batch_id)
-                while len(self._read) > BATCHES_KEPT:
+                while len(self._read) > 1 and self._is_full():
                     self._read.popitem(last=False)
         if isinstance(found, RetryableError):
             raise RetryableError(str(found), retry_after=found.retry_after)
         return found
+
+    def _is_full(self) -> bool:
+        rows = sum(len(found) for _, found in self._read.values() if not isinstance(found, RetryableError))
+        return len(self._read) > BATCHES_KEPT or rows > ROWS_KEPT
 
     def _ask(self, batch_id: str, bridge: Bridge) -> Sequence[Row] | RetryableError:
         try:

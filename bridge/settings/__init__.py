@@ -293,7 +293,7 @@ def _snowflake(reader: Reader) -> SnowflakeSettings:
     needed = {
         "SNOWFLAKE_JWT": "SNOWFLAKE_PRIVATE_KEY",
         "OAUTH": "SNOWFLAKE_TOKEN",
-        "PROGRAMMATIC_ACCESS_TOKEN": "SNOWFLAKE_TOKEN",
+        "PROGRAMMATIC_ACCESS_TOKEN": "SNOWFLAKE_TOKEN",  # nosec B105 # a setting's name
         "SNOWFLAKE": "SNOWFLAKE_PASSWORD",
     }.get(authenticator)
     if needed and not reader.secret(needed):

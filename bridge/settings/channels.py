@@ -20,6 +20,12 @@ def read_channels(reader: Reader) -> dict[str, Channel]:
     return {channel.name: channel for channel in (_channel(reader, name) for name in names)}
 
 
+def is_channel_setting(name: str, part: str) -> bool:
+    """Whether a setting is this part of some channel."""
+    found = _SETTING.fullmatch(name)
+    return found is not None and found[2] == part
+
+
 def setting_name(channel: str, part: str = "URL") -> str:
     """The setting of a channel, as a person has to write it."""
     return f"NOTIFY_{channel.upper().replace('-', '_')}_{part}"

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.payloads import external_function
+from bridge.payloads import limits
 from bridge.payloads.external_function import UnusableRequest, WireRow, read_context, read_rows, unpack, write_rows
 
 BODY = b'{"data": [[0, "train"]]}'
@@ -86,7 +86,8 @@ def test_a_body_may_unpack_to_the_limit_and_not_beyond(monkeypatch: pytest.Monke
     }
     pack = packers[encoding]
     name = "deflate" if encoding == "raw" else encoding
-    monkeypatch.setattr(external_function, "UNPACKED_LIMIT", 100_000)
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 100_000)
+    monkeypatch.setattr(limits, "BODY_BYTES", 100_000)
 
     assert len(unpack(pack(b" " * 100_000), name)) == 100_000
     with pytest.raises(UnusableRequest, match=r"more than 100,000 bytes") as caught:
@@ -96,7 +97,8 @@ def test_a_body_may_unpack_to_the_limit_and_not_beyond(monkeypatch: pytest.Monke
 
 def test_a_bomb_is_stopped_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(bytes(50_000_000), compresslevel=1)
-    monkeypatch.setattr(external_function, "UNPACKED_LIMIT", 100_000)
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 100_000)
+    monkeypatch.setattr(limits, "BODY_BYTES", 100_000)
 
     tracemalloc.start()
     with pytest.raises(UnusableRequest) as caught:

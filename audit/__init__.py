@@ -1,0 +1,1 @@
+"""What the app is made of besides its own code: known vulnerabilities and licences. Not deployed."""
