@@ -10,7 +10,7 @@ from bridge.domain.errors import PoisonMessage
 from bridge.payloads import lossless
 from bridge.payloads.actions import DeployBody, NotifyBody, PublishBody, RunDataFactoryBody, write_action
 from bridge.payloads.commands import RunId, SchemaVersion, ShortText, timestamp, without_nothing
-from bridge.payloads.shape import Moment, Shape, complaints
+from bridge.payloads.shape import COUNT_LIMIT, Moment, Shape, complaints
 
 ControlCommand = CheckRun | CancelRun | ActionCommand
 
@@ -28,10 +28,10 @@ class CheckRunBody(Shape):
     timeout_at: Moment | None = None
     last_status: ShortText | None = None
     missing_since: Moment | None = None
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, le=COUNT_LIMIT)
     if_missing_fail: ShortText | None = None
     tags: dict[str, str] = Field(default_factory=dict)
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def to_command(self) -> CheckRun:
         fields = self.model_dump(exclude={"schema_version", "op"})
@@ -49,7 +49,7 @@ class CancelRunBody(Shape):
     principal: ShortText
     reason: ShortText = "asked by the user"
     origin: ShortText = ""
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def to_command(self) -> CancelRun:
         return CancelRun(**self.model_dump(exclude={"schema_version", "op"}))
