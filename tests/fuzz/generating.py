@@ -68,11 +68,9 @@ def generate(chunk: Chunk) -> list[Request]:
     operation = _schema(chunk.document)[chunk.path][chunk.method.upper()]
     found: list[Request] = []
     wanted = -(-chunk.count // (1 + COPIES))
-    for request in [*_examples(operation, chunk, wanted // 4 + 1, random), *_cases(operation, chunk, wanted)]:
-        found.append(request)
-        found += [mutated(request, random) for _ in range(COPIES)]
-        if len(found) >= chunk.count:
-            break
+    examples, cases = _examples(operation, chunk, wanted // 4 + 1, random), _cases(operation, chunk, wanted)
+    for request in random.sample([*examples, *cases], wanted):
+        found += [request, *(mutated(request, random) for _ in range(COPIES))]
     return found[: chunk.count]
 
 
@@ -84,12 +82,11 @@ def _schema(document: str) -> Any:
 def _cases(operation: APIOperation[Any, Any, Any, Any], chunk: Chunk, count: int) -> list[Request]:
     """Half of them as the document allows, half as it does not."""
     found: list[Request] = []
-    modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-    for mode, number in zip(modes, (count - count // 2, count // 2), strict=True):
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
         @seed(f"{chunk.seed}:{mode.value}")
         @settings(
-            max_examples=number,
+            max_examples=count // 2 + 1,
             database=None,
             deadline=None,
             phases=[Phase.generate],
@@ -99,8 +96,7 @@ def _cases(operation: APIOperation[Any, Any, Any, Any], chunk: Chunk, count: int
         def collect(case: schemathesis.Case[Any]) -> None:
             found.append(_request(case, chunk))
 
-        if number:
-            collect()
+        collect()
     return found
 
 
