@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge.domain.actions import ActionCommand
-from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.commands import LAST_STEP, CancelRun, CheckRun
 from bridge.domain.errors import PoisonMessage
 from bridge.payloads import lossless
 from bridge.payloads.actions import DeployBody, NotifyBody, PublishBody, RunDataFactoryBody, write_action
@@ -22,7 +22,7 @@ class CheckRunBody(Shape):
     op: Literal["check"]
     run_id: RunId
     workspace: ShortText
-    step: int | None = Field(default=None, ge=1, le=10_000)
+    step: int | None = Field(default=None, ge=1, le=LAST_STEP)
     origin: ShortText = ""
     submitted_at: Moment | None = None
     timeout_at: Moment | None = None

@@ -5,6 +5,7 @@ traceback or not as `openapi.json` says, or when the app's log has a traceback.
 """
 
 import argparse
+import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,6 +20,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--threads", type=int, default=4, help="requests at a time")
     arguments = parser.parse_args()
+    # As Ctrl-C does: the stack's processes are ended in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Another process makes the requests while this one sends them.
     with local_stack() as stack, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as makers:
         campaign = Campaign(stack, threads=arguments.threads)

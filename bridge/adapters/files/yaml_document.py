@@ -173,14 +173,15 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise UnreadableError(_line(event), "a key must be text", path)
             key, place = event.value, (*path, event.value)
-            if place in self.lines:
+            is_repeated = place in self.lines
+            if is_repeated:
                 text = f"is given twice, first on line {self.lines[place]}: keep one"
                 self.problems.append(Problem(_line(event), place, text))
                 place = (*place, "(again)")
             self.lines[place] = _line(event)
             value = self.value(next(self.events), place)
             if key == "<<":
-                merged.update(self.mergeable(value, place))
+                merged = merged if is_repeated else self.mergeable(value, place)
             elif key not in found and self.is_given(value, place):
                 found[key] = value
         return {**merged, **found}
