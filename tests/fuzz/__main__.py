@@ -5,6 +5,7 @@ traceback or not as `openapi.json` says, or when the app's log has a traceback.
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +26,9 @@ def main() -> int:
     # Another process makes the requests while this one sends them.
     with local_stack() as stack, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as makers:
         campaign = Campaign(stack, threads=arguments.threads)
-        campaign.run(arguments.requests, arguments.seed, makers=makers, tell=lambda text: print(text, flush=True))
+        with contextlib.suppress(KeyboardInterrupt):  # what was sent so far is told as well
+            campaign.run(arguments.requests, arguments.seed, makers=makers, tell=lambda text: print(text, flush=True))
+        makers.shutdown(wait=False, cancel_futures=True)
         verdict = campaign.verdict()
     print(report(campaign.outcome))
     for text in verdict:

@@ -31,6 +31,7 @@ class Campaign:
         functions = stack.endpoints["functions"]
         self._key = str(functions["key"])
         self.outcome = Outcome()
+        self._wanted = 0
         self._sender = Sender(stack.ports.functions, self.outcome, threads)
 
     def run(
@@ -42,6 +43,7 @@ class Campaign:
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Send `total` requests; the same seed makes the same ones."""
+        self._wanted = total
         started, random = time.monotonic(), Random(seed)
         planned = chunks(self._document(), total, seed, self._key)
         for requests in _waves(planned, makers):
@@ -63,6 +65,8 @@ class Campaign:
     def verdict(self) -> list[str]:
         """What was not as it must be, slowness included: a run of the tests on a busy machine does not ask for that."""
         found = self.failures()
+        if self.outcome.sent < self._wanted:
+            found.append(f"it was stopped after {self.outcome.sent} of {self._wanted} requests")
         if (p99 := self.outcome.percentile(0.99)) > SLOWEST_P99:
             found.append(f"p99 is {p99:.3f} s, {SLOWEST_P99} s is allowed")
         return found

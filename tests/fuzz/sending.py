@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from schemathesis.core.failures import FailureGroup
@@ -64,8 +64,12 @@ class Sender:
     def send(self, requests: Iterable[Request]) -> None:
         """All of them; what goes wrong is counted, not raised."""
         with ThreadPoolExecutor(self._threads) as pool:
-            for done in pool.map(self._one, requests):
-                assert done is None
+            try:
+                for sent in wait([pool.submit(self._one, request) for request in requests]).done:
+                    sent.result()
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _one(self, request: Request) -> None:
         started = time.perf_counter()
