@@ -4,13 +4,14 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint bench-ledger requirements clean sql-deploy sql-teardown sql-dry-run
+.PHONY: help setup demo test lint fuzz bench-ledger requirements clean sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
 	@echo "make demo          run the bridge on this machine, without any cloud account"
 	@echo "make test          everything that CI runs"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
+	@echo "make fuzz          N=100000 hostile requests to the app on the laptop stack, from SEED=1 (about 10 minutes on 2 cores)"
 	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
 	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
 	@echo "make sql-dry-run   print what that would send, keys as ***"
@@ -63,6 +64,11 @@ lint: setup
 
 test: lint
 	.venv/bin/pytest
+
+N ?= 100000
+SEED ?= 1
+fuzz: setup
+	@exec .venv/bin/python -m tests.fuzz --requests $(N) --seed $(SEED)
 
 EVENTS ?= 10000000
 bench-ledger: setup

@@ -97,6 +97,20 @@ def test_every_reference_leads_somewhere() -> None:
         assert found
 
 
+def test_api_management_can_import_it() -> None:
+    """No schema of a body stands in its operation, none refers to itself, and names of parameters are unique."""
+    for item in openapi()["paths"].values():
+        for operation in item.values():
+            media = [*operation.get("requestBody", {}).get("content", {}).values()]
+            media += [each for answer in operation["responses"].values() for each in answer.get("content", {}).values()]
+            assert all([*each["schema"]] == ["$ref"] for each in media)
+            names = [each["name"].lower() for each in operation["parameters"] if each.get("in") in {"path", "query"}]
+            assert len(set(names)) == len(names)
+    for name, found in openapi()["components"]["schemas"].items():
+        assert f'"#/components/schemas/{name}"' not in json.dumps(found)
+    assert len(json.dumps(openapi())) < 4_000_000
+
+
 # what a word of it means
 
 

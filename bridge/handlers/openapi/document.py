@@ -1,4 +1,8 @@
-"""The document, put together from the table of routes: OpenAPI 3.0, which API Management imports whole."""
+"""The document, put together from the table of routes: OpenAPI 3.0, which API Management imports whole.
+
+Source: learn.microsoft.com, "API import restrictions and known issues". Logic Apps' own Swagger operation reads 2.0
+only; there the API is chosen from API Management.
+"""
 
 from typing import Any
 
@@ -59,6 +63,10 @@ def request_schema(operation: Operation) -> dict[str, Any]:
     return of_model(operation.body) if isinstance(operation.body, type) else dict(operation.body or {})
 
 
+def _body_name(operation: Operation) -> str:
+    return operation.body.__name__ if isinstance(operation.body, type) else "Batch"
+
+
 def _operation(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.operation_id or operation.function,
@@ -70,7 +78,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.is_open:
         found["security"] = []
     if operation.body is not None:
-        content = {"schema": request_schema(operation), "example": operation.body_example}
+        # By name: API Management takes no schema that stands in the operation itself.
+        content = {
+            "schema": {"$ref": f"#/components/schemas/{_body_name(operation)}"},
+            "example": operation.body_example,
+        }
         found["requestBody"] = {"required": operation.body_required, "content": {"application/json": content}}
     return found
 
@@ -119,8 +131,9 @@ def _problem(status: int) -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     responses: dict[str, Any] = {_response_name(status): _problem(status) for status in PROBLEMS}
     responses[_response_name(401)] = {"description": _UNAUTHORIZED}
+    bodies = {_body_name(each): request_schema(each) for each in OPERATIONS if each.body is not None}
     return {
-        "schemas": {name: dict(schema) for name, schema in ANSWERS.items()},
+        "schemas": {**bodies, **{name: dict(schema) for name, schema in ANSWERS.items()}},
         "responses": responses,
         "headers": {
             "CorrelationId": {
