@@ -49,10 +49,10 @@ def chunks(document: Mapping[str, Any], total: int, run_seed: int, key: str, siz
     text = json.dumps(document)
     operations = [(path, method) for path, item in document["paths"].items() for method in item]
     weights = [SLOW.get(f"{method.upper()} {path}", 1.0) for path, method in operations]
-    found, given = [], 0
-    for place, ((path, method), weight) in enumerate(zip(operations, weights, strict=True)):
-        last = place == len(operations) - 1
-        share = total - given if last else round(total * weight / sum(weights))
+    found, given, weighed = [], 0, 0.0
+    for (path, method), weight in zip(operations, weights, strict=True):
+        weighed += weight
+        share = round(total * weighed / sum(weights)) - given
         given += share
         sizes = [size] * (share // size) + ([share % size] if share % size else [])
         found += [
