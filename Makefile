@@ -4,8 +4,8 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos bench-ledger bench-pacing audit licences requirements clean sql-deploy sql-teardown
-.PHONY: sql-dry-run
+.PHONY: help setup demo test lint chaos fuzz bench-ledger bench-pacing audit licences requirements clean
+.PHONY: sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
@@ -14,6 +14,7 @@ help:
 	@echo "make chaos         N=1000 runs while everything fails at random, then what callers, Azure ML and the ledger say is"
 	@echo "                   compared; SEED=… repeats a plan, ARGS='--hosts 4 --report FILE' and others: -h"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
+	@echo "make fuzz          N=100000 hostile requests to the app on the laptop stack, from SEED=1 (about 10 minutes on 2 cores)"
 	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
 	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
 	@echo "make sql-dry-run   print what that would send, keys as ***"
@@ -71,9 +72,11 @@ lint: setup
 test: lint
 	.venv/bin/pytest
 
-N ?= 1000
 chaos: setup
-	@exec .venv/bin/python -m bridge.local chaos --runs $(N) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@exec .venv/bin/python -m bridge.local chaos --runs $(or $(N),1000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+fuzz: setup
+	@exec .venv/bin/python -m tests.fuzz --requests $(or $(N),100000) --seed $(or $(SEED),1)
 
 EVENTS ?= 10000000
 bench-ledger: setup

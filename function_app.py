@@ -5,7 +5,7 @@ import typing
 import azure.functions as func
 
 from bridge import bootstrap
-from bridge.handlers import dead_letters, lifecycle, outbound, queues, run_and_wait, runs, snowflake, triggers
+from bridge.handlers import dead_letters, lifecycle, openapi, outbound, queues, run_and_wait, runs, snowflake, triggers
 from bridge.handlers.answers import auth_level, undisclosed
 from bridge.handlers.queues import slow_to_fail
 from bridge.ports import Queue
@@ -113,6 +113,11 @@ def list_pipelines(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="v1/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     return runs.health(req, bridge_app.problems)
+
+
+@app.route(route="v1/openapi.json", methods=["GET"])
+def openapi_document(req: func.HttpRequest) -> func.HttpResponse:
+    return openapi.show(req, bridge_app.bridge)
 
 
 # Queues

@@ -88,6 +88,10 @@ class SubmitRun:
         return replace(self, inputs=inputs, fingerprint=print_)
 
 
+#: Of a chain of checks: hourly from 1970 to 2199, the years that a moment of ours may lie in.
+LAST_STEP = 2_100_000
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckRun:
     """Ask AML about one run and report what changed."""

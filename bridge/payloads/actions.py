@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from bridge.domain.actions import ActionCommand, Deploy, Notify, Occasion, Publish, RunDataFactory
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.payloads.commands import SchemaVersion, ShortText, timestamp, without_nothing
-from bridge.payloads.shape import Moment, Shape, in_utc
+from bridge.payloads.shape import COUNT_LIMIT, Moment, Shape, in_utc
 
 #: When an event says that it happened: any time that can be written again.
 EventTime = Annotated[datetime, AfterValidator(in_utc)]
@@ -36,9 +36,9 @@ class _ActionBody(Shape):
 
     schema_version: SchemaVersion = 1
     occasion: OccasionBody
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, le=COUNT_LIMIT)
     replay: ShortText = ""
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def fields(self) -> dict[str, Any]:
         """The command's fields, the occasion as one of its own."""
@@ -85,7 +85,7 @@ class DeployBody(_ActionBody):
     model_name: ShortText
     model_version: ShortText
     instance_type: ShortText
-    instance_count: int = Field(default=1, ge=1)
+    instance_count: int = Field(default=1, ge=1, le=COUNT_LIMIT)
     environment: ShortText | None = None
     traffic: int = Field(default=100, ge=0, le=100)
     step: int = Field(default=0, ge=0, le=10_000)
@@ -119,9 +119,9 @@ class PublishBody(Shape):
     topic: ShortText | None = None
     events: tuple[EventBody, ...] = Field(min_length=1)
     occasion: OccasionBody | None = None
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, le=COUNT_LIMIT)
     replay: ShortText = ""
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def to_command(self) -> Publish:
         return Publish(

@@ -11,12 +11,13 @@ from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import aml_literal
 from bridge.payloads import lossless
-from bridge.payloads.shape import Moment, Shape, complaints
+from bridge.payloads.shape import COUNT_LIMIT, ROW_LIMIT, Moment, Shape, complaints
 
 SchemaVersion = Literal[1]
 #: Source and principal of a run posted straight to the queue.
 QUEUE_DOOR = "queue:run-commands"
 RunId = Annotated[str, Field(pattern=f"^{identity.RUN_ID.pattern}$")]
+RowNumber = Annotated[int, Field(gt=-ROW_LIMIT, lt=ROW_LIMIT)]
 ShortText = Annotated[str, Field(max_length=1000)]
 
 
@@ -32,9 +33,9 @@ class SubmitRunBody(Shape):
     component: ShortText | None = None
     experiment: ShortText | None = None
     tags: dict[str, str] = Field(default_factory=dict)
-    attempt: int = Field(default=1, ge=1)
-    try_: int = Field(default=0, ge=0, alias="try")
-    waits: int = Field(default=0, ge=0)
+    attempt: int = Field(default=1, ge=1, le=COUNT_LIMIT)
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
+    waits: int = Field(default=0, ge=0, le=COUNT_LIMIT)
     waiting_since: Moment | None = None
     principal: ShortText | None = None
     roles: list[str] = Field(default_factory=list)
@@ -43,8 +44,8 @@ class SubmitRunBody(Shape):
     accepted_at: Moment | None = None
     query_id: ShortText | None = None
     query_batch_id: ShortText | None = None
-    row_number: int | None = None
-    batch_rows: int | None = None
+    row_number: RowNumber | None = None
+    batch_rows: RowNumber | None = None
     correlation_id: ShortText | None = None
     traceparent: ShortText | None = None
     rule_chain: list[str] = Field(default_factory=list)

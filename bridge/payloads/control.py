@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bridge.domain.actions import ActionCommand
-from bridge.domain.commands import CancelRun, CheckRun
+from bridge.domain.commands import LAST_STEP, CancelRun, CheckRun
 from bridge.domain.errors import PoisonMessage
 from bridge.payloads import lossless
 from bridge.payloads.actions import DeployBody, NotifyBody, PublishBody, RunDataFactoryBody, write_action
 from bridge.payloads.commands import RunId, SchemaVersion, ShortText, timestamp, without_nothing
-from bridge.payloads.shape import Moment, Shape, complaints
+from bridge.payloads.shape import COUNT_LIMIT, Moment, Shape, complaints
 
 ControlCommand = CheckRun | CancelRun | ActionCommand
 
@@ -22,16 +22,16 @@ class CheckRunBody(Shape):
     op: Literal["check"]
     run_id: RunId
     workspace: ShortText
-    step: int | None = Field(default=None, ge=1, le=10_000)
+    step: int | None = Field(default=None, ge=1, le=LAST_STEP)
     origin: ShortText = ""
     submitted_at: Moment | None = None
     timeout_at: Moment | None = None
     last_status: ShortText | None = None
     missing_since: Moment | None = None
-    attempt: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1, le=COUNT_LIMIT)
     if_missing_fail: ShortText | None = None
     tags: dict[str, str] = Field(default_factory=dict)
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def to_command(self) -> CheckRun:
         fields = self.model_dump(exclude={"schema_version", "op"})
@@ -51,7 +51,7 @@ class CancelRunBody(Shape):
     app_roles: tuple[str, ...] = ()
     reason: ShortText = "asked by the user"
     origin: ShortText = ""
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
 
     def to_command(self) -> CancelRun:
         return CancelRun(**self.model_dump(exclude={"schema_version", "op"}))

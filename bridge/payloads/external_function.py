@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bridge.payloads import limits, lossless
+from bridge.payloads.shape import ROW_LIMIT
 
 _GZIP = zlib.MAX_WBITS | 16  # zlib's own words: 16 accepts a gzip header, 32 would guess
 #: Some senders of "deflate" leave the zlib header out.
@@ -91,6 +92,8 @@ def read_rows(body: bytes) -> list[WireRow]:
 def _row(index: int, row: Any) -> WireRow:
     if not isinstance(row, list) or not row or type(row[0]) is not int:
         raise UnusableRequest(400, f"data[{index}] must be an array that begins with its row number")
+    if abs(row[0]) >= ROW_LIMIT:
+        raise UnusableRequest(400, f"data[{index}] begins with a number that is no row number: at most 18 digits")
     return WireRow(number=row[0], arguments=row[1:])
 
 

@@ -11,7 +11,7 @@ from bridge.domain.events import RunEvent
 from bridge.domain.records import AmlEvent, DeadLetter, Records, RuleAction
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
-from bridge.payloads.shape import Shape, complaints, in_utc
+from bridge.payloads.shape import COUNT_LIMIT, Shape, complaints, in_utc
 
 Record = TypeVar("Record", RunEvent, AmlEvent, DeadLetter, RuleAction)
 
@@ -26,7 +26,7 @@ class RecordsBody(Shape):
     """Rows by table; each row is one of the ledger's records, column by column."""
 
     schema_version: Literal[1] = 1
-    try_: int = Field(default=0, ge=0, alias="try")
+    try_: int = Field(default=0, ge=0, le=COUNT_LIMIT, alias="try")
     run_events: tuple[Annotated[RunEvent, AfterValidator(_with_times_in_utc)], ...] = ()
     aml_events: tuple[Annotated[AmlEvent, AfterValidator(_with_times_in_utc)], ...] = ()
     dead_letters: tuple[Annotated[DeadLetter, AfterValidator(_with_times_in_utc)], ...] = ()

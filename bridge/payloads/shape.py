@@ -6,6 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
+#: Of attempts, tries and the like. The message ids that are made of them must fit, and one more must still be written.
+COUNT_LIMIT = 10**9
+#: Of the numbers that Snowflake gives to rows: what the ledger's columns and every integer of others hold.
+ROW_LIMIT = 10**18
 #: Complaints beyond this many are counted only.
 SHOWN = 5
 #: Characters of a field's name that a complaint repeats; a name may be the sender's own.

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.domain.commands import CheckRun
+from bridge.domain.commands import LAST_STEP, CheckRun
 from bridge.ports import Bridge, Message, Queue
 
 #: Minutes after submission; hourly from there on.
@@ -20,11 +20,18 @@ def schedule_next(check: CheckRun, bridge: Bridge) -> None:
     """Only a step of the chain has a successor; a one-shot check, whoever asked for it, has none."""
     if check.step is None or check.submitted_at is None:
         return
-    later = replace(check, step=check.step + 1, try_=0)
     # A chain that slept through its steps, in an outage of days, goes on with the next one that is still ahead.
-    while later.step is not None and due_at(later) <= bridge.clock.now():
-        later = replace(later, step=later.step + 1)
-    _schedule(later, bridge)
+    step = max(check.step + 1, _first_ahead(bridge.clock.now() - check.submitted_at))
+    if step <= LAST_STEP:  # more than two hundred years: nobody has submitted that
+        _schedule(replace(check, step=step, try_=0), bridge)
+
+
+def _first_ahead(elapsed: timedelta) -> int:
+    """The first step that is due later than this after submission."""
+    minutes = elapsed / timedelta(minutes=1)
+    if minutes < FIRST_STEPS[-1]:
+        return 1 + sum(step <= minutes for step in FIRST_STEPS)
+    return len(FIRST_STEPS) + 1 + (elapsed - timedelta(minutes=FIRST_STEPS[-1])) // timedelta(hours=1)
 
 
 def due_at(check: CheckRun) -> datetime:

@@ -22,7 +22,7 @@ CONNECTING = {
     "bridge/adapters/azureml_endpoints.py": "as above",
     "bridge/adapters/azureml.py": "as above",
     "bridge/adapters/credential.py": "azure-identity, which knows the platform's address",
-    "bridge/adapters/entra.py": "AUTHORITY, or ENTRA_AUTHORITY on loopback",
+    "bridge/adapters/entra_keys.py": "AUTHORITY, or ENTRA_AUTHORITY on loopback",
     "bridge/adapters/eventgrid.py": "the settings' topics",
     "bridge/adapters/servicebus.py": "the settings' namespace",
     "bridge/adapters/snowflake.py": "the settings' account",

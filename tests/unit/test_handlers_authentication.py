@@ -27,9 +27,9 @@ from bridge.domain.records import Records
 from bridge.handlers import dead_letters, lifecycle, runs, snowflake
 from bridge.ports import Bridge, Queue
 from tests.conftest import pipeline
+from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, handler
 from tests.unit.invocations import batch, document, http, problem
 from tests.unit.requests import reported
-from tests.unit.test_function_app import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, handler
 
 ROOT = Path(__file__).parents[2]
 ROLES, APP_ROLES = ("ML_TEAM",), ("Bridge.Submit",)

@@ -56,7 +56,7 @@ def submits(draw: st.DrawFn) -> SubmitRun:
         app_roles=tuple(draw(st.lists(text, max_size=3))) if accepted else (),
         query_id=draw(maybe(text)),
         query_batch_id=draw(maybe(text)),
-        row_number=draw(maybe(st.integers())),
+        row_number=draw(maybe(st.integers(-(10**17), 10**17))),
         batch_rows=draw(maybe(counts)),
         traceparent=draw(maybe(text)),
         rule_chain=tuple(draw(st.lists(text, max_size=3))),

@@ -103,13 +103,13 @@ class _Reading:
         return replace(spec, minimum=low, maximum=high)
 
     def with_enum(self, spec: InputSpec) -> InputSpec:
-        allowed: list[Value] = []
+        allowed: dict[Value, None] = {}  # in their order
         for position, item in enumerate(self.entry.enum or []):
             value = self.accepted(spec, item, "enum", position)
             if value in allowed:
                 self.finding("enum", f"has {shown(value)} twice: keep one", position)
             elif value is not None:
-                allowed.append(value)
+                allowed[value] = None
         return replace(spec, enum=tuple(allowed))
 
     def accepted(self, spec: InputSpec, value: object, *place: str | int) -> Value | None:

