@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -32,6 +33,8 @@ class Campaign:
         self._key = str(functions["key"])
         self.outcome = Outcome()
         self._wanted = 0
+        #: What was there before says nothing of this campaign.
+        self._log_begins = self._log().stat().st_size
         self._sender = Sender(stack.ports.functions, self.outcome, threads)
 
     def run(
@@ -85,9 +88,13 @@ class Campaign:
             for table in _TABLES:
                 connection.cursor().execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
 
+    def _log(self) -> Path:
+        return self._stack.log_file(HOST)
+
     def _log_errors(self) -> list[str]:
-        log = self._stack.directory / f"{HOST}.log"
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        with self._log().open("rb") as log:
+            log.seek(self._log_begins)
+            lines = log.read().decode(errors="replace").splitlines()
         at = [number for number, line in enumerate(lines) if _ERRORS.search(line)]
         return (
             [f"the app's log has {len(at)} errors, the first:\n" + "\n".join(lines[at[0] : at[0] + 40])] if at else []

@@ -42,7 +42,7 @@ def test_whatever_is_sent_is_answered_as_documented(stack: Stack) -> None:
 
 
 def test_a_traceback_in_the_log_fails_it(stack: Stack) -> None:
-    log = stack.directory / f"{HOST}.log"
+    log = stack.log_file(HOST)
     campaign = Campaign(stack)
     assert not campaign.failures()
 

@@ -87,7 +87,7 @@ def test_without_keys_a_repeated_batch_is_the_same_runs(bridge: Bridge) -> None:
 
 
 def test_numbers_come_back_as_they_were_given_even_unsorted_and_repeated(bridge: Bridge) -> None:
-    numbers = [5, 3, 3, 0, -1, 10**30, 5]
+    numbers = [5, 3, 3, 0, -1, 10**17, 5]
 
     rows = submit(batch(*([number, "train", INPUTS, f"k{i}"] for i, number in enumerate(numbers))), bridge)
 

@@ -206,7 +206,7 @@ def test_a_caller_without_a_token_is_refused_as_documented(
     call: Callable[..., func.HttpResponse], bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Refuses:
-        def identify(self, headers: Mapping[str, str]) -> CallerIdentity:
+        def identify(self, headers: Mapping[str, str]) -> CallerIdentity:  # noqa: ARG002 - nobody is let in
             raise Unauthenticated("no token")
 
     monkeypatch.setattr(function_app, "bridge_app", MemoryApp(replace(bridge, authenticator=Refuses())))

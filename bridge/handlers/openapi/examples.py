@@ -41,7 +41,7 @@ ROW_ENDED = {
     "ended_at": "2026-11-20T11:30:02+00:00",
     "timed_out": False,
 }
-ROW_PING = {"bridge": "laptop", "version": "0.1.0", "principal": "key"} | {
+ROW_PING = {"bridge": "laptop", "version": "0.1.0", "principal": "key", "roles": []} | {
     "query_id": _QUERY_ID,
     "query_batch_id": _BATCH_ID,
     "correlation_id": _BATCH_ID,
