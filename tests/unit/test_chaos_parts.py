@@ -11,13 +11,13 @@ from bridge.local.chaos.storm import EMULATORS, planned
 FORESEEN = """\
 2026-11-20 10:00:00,000 INFO bridge.local.host Executed 'execute' (Succeeded, Id=1, 8 ms)
 2026-11-20 10:00:00,001 ERROR bridge.local.host Executed 'record' (Failed, Id=2, 5017 ms)
-Traceback (most recent call last):
-  File "queues.py", line 1, in record
-azure.servicebus.exceptions.ServiceBusError: the connection is gone
-
-The above exception was the direct cause of the following exception:
-
-bridge.domain.errors.ServiceUnavailable: Service Bus, queue run-events could not be reached
+| Traceback (most recent call last):
+|   File "queues.py", line 1, in record
+| azure.servicebus.exceptions.ServiceBusError: the connection is gone
+| 
+| The above exception was the direct cause of the following exception:
+| 
+| bridge.domain.errors.ServiceUnavailable: Service Bus, queue run-events could not be reached
 2026-11-20 10:00:00,002 INFO bridge.local.host Executed 'execute' (Succeeded, Id=3, 8 ms)
 """
 UNFORESEEN = """\
@@ -26,9 +26,9 @@ Traceback (most recent call last):
   File "queues.py", line 1, in record
 KeyError: 'run_id'
 2026-11-20 10:00:00,002 ERROR bridge.handlers.answers unexpected error, correlation id abc
-Traceback (most recent call last):
-  File "answers.py", line 1, in answered
-AttributeError: 'NoneType' object has no attribute 'send'
+| Traceback (most recent call last):
+|   File "answers.py", line 1, in answered
+| AttributeError: 'NoneType' object has no attribute 'send'
 """
 
 

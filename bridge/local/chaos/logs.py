@@ -10,6 +10,8 @@ FORESEEN = re.compile(r"^bridge\.domain\.errors\.(RetryableError|Throttled|Servi
 _FAILED = re.compile(r" Executed '(\w+)' \(Failed, ")
 _ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
 _LAST = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Unavailable|Throttled|\w+))(?:: |$)")
+#: Begins the further lines of an entry.
+GOES_ON = "| "
 _UNEXPECTED = "unexpected error, correlation id"
 
 
@@ -38,6 +40,6 @@ def _entries(lines: list[str]) -> Iterable[list[str]]:
                 yield entry
             entry = [line]
         elif entry:
-            entry.append(line)
+            entry.append(line.removeprefix(GOES_ON))
     if entry:
         yield entry
