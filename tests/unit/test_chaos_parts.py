@@ -14,9 +14,7 @@ FORESEEN = """\
 | Traceback (most recent call last):
 |   File "queues.py", line 1, in record
 | azure.servicebus.exceptions.ServiceBusError: the connection is gone
-| 
 | The above exception was the direct cause of the following exception:
-| 
 | bridge.domain.errors.ServiceUnavailable: Service Bus, queue run-events could not be reached
 2026-11-20 10:00:00,002 INFO bridge.local.host Executed 'execute' (Succeeded, Id=3, 8 ms)
 """
