@@ -188,8 +188,10 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "EXECUTE_MAX_INSTANCES": "1",
         # Twice maxConcurrentCalls, because the host may really run double.
         "PYTHON_THREADPOOL_THREAD_COUNT": "64",
-        # As many arenas as threads want to have take memory that no other thread can use; macOS knows no such setting.
+        # As many arenas as threads want to have take memory that no other thread can use, and large pieces that are not
+        # given back at once leave holes (mallopt(3): a fixed threshold stays as it is). macOS knows no such settings.
         "MALLOC_ARENA_MAX": "2",
+        "MALLOC_TRIM_THRESHOLD_": "131072",
         # On a laptop a second is long enough to wait for a fuller batch.
         "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:01",
     }

@@ -15,7 +15,8 @@ from bridge.settings.reader import Secret
 ROOT = Path(__file__).parents[2]
 #: Read by the Functions host, not by the app.
 HOST_SETTINGS = {
-    *("FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT", "MALLOC_ARENA_MAX"),
+    *("FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"),
+    *("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"),
     *("AzureWebJobsStorage", "SWEEP_SCHEDULE"),
 }
 #: Only for emulators, or one of several ways to sign in: described in the README, absent from the example.

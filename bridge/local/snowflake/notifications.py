@@ -33,7 +33,7 @@ _DDL = re.compile(
 )
 _JSON = "application/json"
 _API_VERSION = "2018-01-01"
-_TRIES = 4
+_TRIES = 10
 _FIRST_DELAY = 0.2
 _KEPT = 500
 _TIMEOUT = 10.0
