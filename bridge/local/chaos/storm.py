@@ -171,6 +171,7 @@ class Storm:
             (self._skip_time, 3),
         )
         with self._kept():
+            self._kill()  # in every storm, however short
             while not self._stopped.wait(self._blow_rng.expovariate(1 / BLOW_SECONDS)):
                 self._blow_rng.choices([blow for blow, _ in blows], [weight for _, weight in blows])[0]()
 
