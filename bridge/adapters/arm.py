@@ -24,7 +24,10 @@ MANAGEMENT = "https://management.azure.com"
 JSON = {"Content-Type": "application/json"}
 MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
 #: Where the token may go. Answers carry links, and whoever could change one would be handed the app's identity.
-_TRUSTED = re.compile(r"https://(?:management\.azure\.com|[a-z0-9.-]+\.azureml\.ms)(?::443)?(?:[/?]|$)", re.IGNORECASE)
+_TRUSTED = re.compile(
+    r"https://(?:management\.azure\.com|[a-z0-9.-]+\.azureml\.ms|[a-z0-9-]+\.experiments\.azureml\.net)(?::443)?(?:[/?]|$)",
+    re.IGNORECASE,
+)
 #: No resource has these in its name; some servers take them for parts of the path, even when they are quoted.
 _NO_NAME = re.compile(r"[/\\?#%\x00-\x1f\x7f]|^\.{0,2}$")
 

@@ -42,8 +42,9 @@ class PublishedKeys:
 
     def find(self, kid: str) -> "PyJWK | None":
         """The key of this name, None when the tenant has none. Raises: ServiceUnavailable."""
-        if self._is_good(kid):  # without the lock, so that strangers' tokens do not hold up anybody
-            return self._keys[kid]
+        key = self._keys.get(kid)  # without the lock, so that strangers' tokens do not hold up anybody
+        if key is not None and self._now() < self._renew_at:
+            return key
         with self._lock:
             if not self._is_good(kid) and self._now() >= self._try_at:
                 self._fetch()

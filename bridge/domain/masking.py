@@ -11,7 +11,8 @@ SHORTEST = 8
 #: The values that are known to be secret, the longest first; replaced as a whole, never changed.
 _HIDDEN: list[str] = []
 
-_QUOTED = r"""\"(?:[^"\\]|\\.){3,}\"|'(?:[^'\\]|\\.){3,}'"""
+#: Of bounded length: an escaped quote at each of many labels would otherwise be followed to the end of the text.
+_QUOTED = r"""\"(?:[^"\\]|\\.){3,500}\"|'(?:[^'\\]|\\.){3,500}'"""
 _LABELS = (
     r"SharedAccessKey|AccountKey|SharedAccessSignature|client_?secret|client_?assertion|(?:access|refresh|id|sas)_?token"
     r"|password|passwd|passcode|pwd|private_?key|aeg-sas-key|aeg-sas-token|x-functions-key|x-identity-header"

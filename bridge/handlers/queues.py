@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 POISON = "POISON"
 #: Rows that `record` holds in memory at a time: as many as fit into two statements or three.
 ROWS_AT_ONCE = 10_000
+BYTES_AT_ONCE = 8_000_000
 DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)
@@ -112,13 +113,13 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
 def _parts(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> Iterator[Records]:
     """The messages' records, read as they are needed: a large batch takes much more memory read than unread."""
     read: list[Records] = []
-    rows = 0
+    rows = size = 0
     for message in messages:
         read.append(_records(message, bridge))
-        rows += len(read[-1])
-        if rows >= ROWS_AT_ONCE:
+        rows, size = rows + len(read[-1]), size + len(message.get_body())
+        if rows >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
             yield Records.together(read)
-            read, rows = [], 0
+            read, rows, size = [], 0, 0
     yield Records.together(read)
 
 

@@ -147,8 +147,20 @@ def _nothing_will_come(command: CancelRun, bridge: Bridge, *, is_late: bool) -> 
     return None
 
 
+def _still_waits(command: CancelRun, bridge: Bridge) -> bool:
+    """Whether the run waits for its place: then one answer that did not come is no reason to give up."""
+    if bridge.clock.now() >= command.requested_at + WAITS_AT_MOST:
+        return False
+    try:
+        row = bridge.ledger.run(command.run_id)
+    except RetryableError:
+        return True
+    return row is not None and row["status"] in {BridgeStatus.ACCEPTED, BridgeStatus.SUBMITTING}
+
+
 def _again(command: CancelRun, error: RetryableError | None, bridge: Bridge) -> None:
-    if bridge.clock.now() >= command.requested_at + WAITS_FOR_JOB:
+    is_late = bridge.clock.now() >= command.requested_at + WAITS_FOR_JOB
+    if is_late and not _still_waits(command, bridge):
         _nothing_to_cancel(command, "Azure ML did not answer for a day", bridge)
         return
     copy = command.next_try()

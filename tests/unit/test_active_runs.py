@@ -283,6 +283,23 @@ def test_a_cancel_waits_as_long_as_its_run(
     assert statuses(queues)[-1] == "CANCEL_IGNORED"
 
 
+def test_a_cancel_of_a_run_that_waits_for_days_survives_one_answer_that_did_not_come(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, ledger: MemoryLedger, clock: MemoryClock
+) -> None:
+    command = accepted(bridge, queues)
+    ledger.write(Records(run_events=(events.bridge_fact(command.run_id, BridgeStatus.SUBMITTING, 1, clock.now()),)))
+    request_cancel(command.run_id, KEY, bridge)
+    cancel = take_cancel(queues)
+    clock.advance(timedelta(days=3))
+    jobs.failures.append(("get", ServiceUnavailable()))
+
+    cancel_run(cancel, bridge)
+
+    assert not jobs.failures, "it struck"
+    assert take_cancel(queues).try_ == cancel.try_ + 1
+    assert "CANCEL_IGNORED" not in statuses(queues)
+
+
 def take_cancel(queues: MemoryQueues) -> CancelRun:
     body = queues.sent[Queue.RUN_CONTROL].pop().body
     assert isinstance(body, CancelRun)

@@ -44,6 +44,15 @@ def test_a_large_batch_is_read_and_written_part_by_part(bridge: Bridge, ledger: 
     assert ledger.writes == [10_000, 10_000, 2500]
 
 
+def test_large_rows_are_written_part_by_part_as_well(bridge: Bridge, ledger: MemoryLedger) -> None:
+    large = events.job_fact("r-1", JobStatus.RUNNING, bridge.clock.now(), payload={"text": "x" * 180_000})
+    body = bodies.write(Records(run_events=(large,))).encode()
+
+    handlers.record([message(body)] * 100, bridge)
+
+    assert ledger.writes == [45, 45, 10]
+
+
 def test_an_empty_batch_writes_nothing(bridge: Bridge, ledger: MemoryLedger) -> None:
     handlers.record([], bridge)
     handlers.record([message({"schema_version": 1})], bridge)

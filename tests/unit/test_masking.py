@@ -163,3 +163,10 @@ def test_a_dead_letters_description_never_has_a_secret() -> None:
     )  # fmt: skip
 
     assert letter.description == "failed: SharedAccessKey=***"
+
+
+def test_many_labels_before_one_open_quote_are_masked_in_linear_time() -> None:
+    """The test's own time limit is what fails here: it was minutes."""
+    text = 'pwd=\\"xxx ' * 20_000
+
+    assert "xxx" not in masked(text)
