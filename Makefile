@@ -94,9 +94,9 @@ licences: setup
 	@.venv/bin/python -m audit.licences
 
 requirements:
-	uv pip compile pyproject.toml --universal --no-emit-index-url --no-header --quiet -o requirements.txt
-	uv pip compile pyproject.toml --group dev --universal --no-emit-index-url --no-header --quiet -c requirements.txt -o requirements-dev.txt
-	uv pip compile --group local --universal --python-version 3.11 --no-emit-index-url --no-header --quiet -o bridge/local/requirements.txt
+	uv pip compile pyproject.toml --universal --no-header --quiet -o requirements.txt
+	uv pip compile pyproject.toml --group dev --universal --no-header --quiet -c requirements.txt -o requirements-dev.txt
+	uv pip compile --group local --universal --python-version 3.11 --no-header --quiet -o bridge/local/requirements.txt
 
 clean:
 	rm -rf .venv .venv-local .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -24,6 +24,8 @@ WAITS_FOR_JOB = timedelta(hours=24)
 #: ... when the ledger shows the run as one that has not ended: it may wait for its place.
 WAITS_AT_MOST = timedelta(days=31)
 ASKS_FOR_JOB_EVERY = timedelta(minutes=1)
+#: What the ledger shows of a run that may still get its job.
+WAITING = frozenset({BridgeStatus.ACCEPTED, BridgeStatus.SUBMITTING})
 #: Each time it asks the ledger too.
 ASKS_WHEN_LATE_EVERY = timedelta(hours=1)
 #: Tries between two looks into the ledger, each of which may wake a warehouse.
@@ -134,15 +136,13 @@ def _wait_for_job(command: CancelRun, bridge: Bridge) -> None:
 def _nothing_will_come(command: CancelRun, bridge: Bridge, *, is_late: bool) -> str | None:
     """Why no job will appear, as far as the ledger knows. A run may wait for its place for longer than a day."""
     try:
-        row = bridge.ledger.run(command.run_id)
+        status = _recorded(command, bridge)
     except RetryableError:
         return None
-    status = row["status"] if row else None
     if status in {BridgeStatus.REJECTED, BridgeStatus.FAILED}:
         return "the run had ended without a job"
-    may_come = status in {BridgeStatus.ACCEPTED, BridgeStatus.SUBMITTING}
     too_late = bridge.clock.now() >= command.requested_at + WAITS_AT_MOST
-    if is_late and (too_late or not may_come):
+    if is_late and (too_late or status not in WAITING):
         return f"no job of this run appeared within {'a month' if too_late else 'a day'}"
     return None
 
@@ -152,10 +152,14 @@ def _still_waits(command: CancelRun, bridge: Bridge) -> bool:
     if bridge.clock.now() >= command.requested_at + WAITS_AT_MOST:
         return False
     try:
-        row = bridge.ledger.run(command.run_id)
+        return _recorded(command, bridge) in WAITING
     except RetryableError:
         return True
-    return row is not None and row["status"] in {BridgeStatus.ACCEPTED, BridgeStatus.SUBMITTING}
+
+
+def _recorded(command: CancelRun, bridge: Bridge) -> str | None:
+    row = bridge.ledger.run(command.run_id)
+    return str(row["status"]) if row else None
 
 
 def _again(command: CancelRun, error: RetryableError | None, bridge: Bridge) -> None:
