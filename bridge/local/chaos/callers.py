@@ -79,10 +79,9 @@ class Crowd:
             raise
 
     def _make(self, caller: Caller, call: Call, rng: random.Random) -> None:
-        """The call and its repeats: some come before it has been answered, as with a caller that has two minds."""
-        repeats = list(call.repeats)
+        """The call until it is answered, then its repeats, then the cancels."""
         answer = self._persist(caller, call, rng)
-        for repeat in repeats:
+        for repeat in call.repeats:
             self._persist(caller, repeat, rng)
         for wish, told in zip(call.wishes, answer, strict=False):
             if wish.kind is Kind.CANCELED and told.run_id is not None:

@@ -10,6 +10,8 @@ from statistics import median
 
 from bridge.local.stack import Stack
 
+#: Of Linux; elsewhere `ps` is asked.
+PROC = Path("/proc")
 SAMPLE_SECONDS = 1.0
 #: What the last quarter may be above the second.
 TOLERANCE = 0.10
@@ -53,10 +55,9 @@ class MemoryWatch:
 def resident(pid: int) -> float | None:
     """Megabytes of a process; None when it has gone."""
     try:
-        status = Path(f"/proc/{pid}/status")
-        if status.parent.parent.joinpath("self").exists():
-            line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
-            return int(line.split()[1]) / 1024
+        if PROC.is_dir():
+            lines = (PROC / str(pid) / "status").read_text(encoding="utf-8").splitlines()
+            return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
         command = ["ps", "-o", "rss=", "-p", str(pid)]
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
         return int(shown.stdout) / 1024
