@@ -18,7 +18,6 @@ from bridge.adapters.datafactory import AzureDataFactories
 from bridge.adapters.entra import EntraAuthenticator
 from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.memory import MemoryQueues
-from bridge.adapters.pacing import Pace
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
@@ -35,6 +34,7 @@ from bridge.payloads.control import ControlCommand
 from bridge.ports import Bridge, Message, Queue
 from bridge.settings import Settings
 from bridge.settings.secrets import secret_values
+from tests.contract.azure_clients import clients_at
 from tests.security.echo import Echo, echo
 from tests.unit.invocations import http
 from tests.unit.invocations import message as delivery
@@ -98,16 +98,8 @@ def failed(call: Callable[[], object]) -> str:
 
 @pytest.fixture
 def clients(service: Echo) -> Iterator[AmlClients]:
-    made = AmlClients(
-        subscription_id="s",
-        resource_group="g",
-        credential=EmulatorCredential,
-        endpoint=service.url,
-        read_seconds=5,
-        pace=Pace(writes_per_second=1000),
-    )
-    yield made
-    made.close()
+    with clients_at(service.url, read_seconds=5) as made:
+        yield made
 
 
 def topics_of(service: Echo) -> EventGridTopics:

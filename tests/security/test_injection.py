@@ -9,13 +9,11 @@ from typing import Any
 import pytest
 
 from bridge.adapters.azureml import AmlJobs
-from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.azureml_endpoints import AmlDeployments
 from bridge.adapters.credential import EmulatorCredential
 from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.memory import MemoryClock, MemoryQueues, MemoryTopics
 from bridge.adapters.memory_ledger import MemoryLedger
-from bridge.adapters.pacing import Pace
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.domain.actions import Deploy, Notify, Occasion, Publish
 from bridge.domain.errors import BridgeError
@@ -30,6 +28,7 @@ from bridge.ports import Bridge, Queue
 from bridge.services.act import act
 from bridge.services.run_and_wait import ROWS_KEPT, RecentBatches
 from bridge.services.send_outbound import MessageRequest, send_messages
+from tests.contract.azure_clients import clients_at
 from tests.security.canary import canary
 from tests.security.echo import echo
 from tests.unit.invocations import message
@@ -88,22 +87,13 @@ def test_a_webhooks_body_says_the_text_and_has_no_link(text: str) -> None:
 @pytest.mark.parametrize("kind", ["uri_file", "uri_folder"])
 def test_an_address_of_data_is_handed_on_and_never_fetched(kind: str) -> None:
     """By the SDK itself, which uploads what it takes for a local path."""
-    with canary() as trap, echo() as azure:
-        clients = AmlClients(
-            subscription_id="s",
-            resource_group="g",
-            credential=EmulatorCredential,
-            endpoint=azure.url,
-            read_seconds=5,
-            pace=Pace(writes_per_second=1000),
-        )
+    with canary() as trap, echo() as azure, clients_at(azure.url, read_seconds=5) as clients:
         wanted = JobRequest(
             name="r-1", workspace="ws", component="azureml:c:1", experiment="e", display_name="d", inputs={}, tags={},
             data_inputs={"data": (kind, trap.url)},
         )  # fmt: skip
         with pytest.raises(BridgeError):
             AmlJobs(clients).submit(wanted)
-        clients.close()
 
         assert [trap.url in said for said in azure.repeated if said.startswith("PUT")] == [True]
         assert trap.connections == 0
@@ -117,20 +107,11 @@ def deploy(workspace: str) -> Deploy:
 
 
 def test_no_connection_is_kept_for_a_workspace_that_a_message_names(bridge: Bridge, queues: MemoryQueues) -> None:
-    with echo() as azure:
+    with echo() as azure, clients_at(azure.url, read_seconds=5) as clients:
         azure.status = 200
-        clients = AmlClients(
-            subscription_id="s",
-            resource_group="g",
-            credential=EmulatorCredential,
-            endpoint=azure.url,
-            read_seconds=5,
-            pace=Pace(writes_per_second=1000),
-        )
         strange = replace(bridge, reactions=replace(bridge.reactions, deployments=AmlDeployments(clients)))
         for number in range(50):
             queue_handlers.control(message(bodies.write(deploy(f"workspace-{number}"))), strange)
-        clients.close()
 
         assert azure.repeated == []
     letters = put_aside(queues)

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,11 +13,10 @@ import pytest
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.azureml_endpoints import AmlDeployments
-from bridge.adapters.credential import EmulatorCredential
-from bridge.adapters.pacing import Pace
 from bridge.domain.deployments import DeploymentRequest
 from bridge.domain.errors import PermanentError, Throttled
 from bridge.domain.jobs import JobRequest
+from tests.contract.azure_clients import clients_at
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 HOME = "https://management.azure.com"
@@ -83,17 +82,8 @@ def azure() -> Iterator[FakeAzure]:
     thread.join()
 
 
-@contextmanager
-def clients_of(azure: FakeAzure) -> Iterator[AmlClients]:
-    clients = AmlClients(
-        subscription_id="s",
-        resource_group="g",
-        credential=EmulatorCredential,
-        endpoint=f"http://127.0.0.1:{azure.server_port}",
-        pace=Pace(writes_per_second=1000),
-    )
-    yield clients
-    clients.close()
+def clients_of(azure: FakeAzure) -> AbstractContextManager[AmlClients]:
+    return clients_at(f"http://127.0.0.1:{azure.server_port}")
 
 
 @pytest.fixture
