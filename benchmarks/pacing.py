@@ -11,8 +11,6 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,13 +19,6 @@ sys.path.insert(0, str(ROOT))
 
 import httpx  # noqa: E402 - the repository's root is no package
 
-from bridge.local import endpoints  # noqa: E402
-from bridge.local.processes import (  # noqa: E402
-    ChildProcess,
-    app_python,
-    free_port,
-    minimal_environment,
-)
 from bridge.local.stack import Stack, local_stack  # noqa: E402
 
 BATCH_ROWS = 500
@@ -63,26 +54,6 @@ class Figures:
 def settings(hosts: int, writes_per_second: int = 10) -> dict[str, str]:
     """The app's own defaults for so many instances."""
     return {"AML_WRITES_PER_SECOND": str(writes_per_second), "EXECUTE_MAX_INSTANCES": str(hosts)}
-
-
-@contextmanager
-def more_hosts(stack: Stack, count: int) -> Iterator[None]:
-    """So many Functions hosts besides the stack's own, on the same queues."""
-    environment = minimal_environment() | stack.settings | endpoints.host_keys()
-    with ExitStack() as cleanup:
-        for number in range(count):
-            port, control = free_port(), free_port()
-            command = [
-                app_python(), "-m", "bridge.local.host", str(ROOT),
-                "--port", str(port), "--control-port", str(control), "--with-parent",
-            ]  # fmt: skip
-            health = f"{endpoints.url(port)}/admin/host/status"
-            log = stack.directory / f"functions-{number + 2}.log"
-            host = ChildProcess(f"functions-{number + 2}", command, health, environment, log)
-            cleanup.callback(host.stop)
-            host.start()
-            host.wait_until_healthy()
-        yield
 
 
 def measure(stack: Stack, runs: int, *, within: float, scale: float = 1.0) -> Figures:
@@ -144,10 +115,8 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=600, help="seconds after which it is given up")
     arguments = parser.parse_args()
     say(f"{arguments.runs} runs, {arguments.hosts} hosts, {'unpaced' if arguments.unpaced else 'paced'}")
-    with (
-        local_stack(settings=settings(arguments.hosts, UNPACED if arguments.unpaced else 10)) as stack,
-        more_hosts(stack, arguments.hosts - 1),
-    ):
+    own = settings(arguments.hosts, UNPACED if arguments.unpaced else 10)
+    with local_stack(hosts=arguments.hosts, settings=own) as stack:
         figures = measure(stack, arguments.runs, within=arguments.within)
     say(json.dumps({**asdict(figures), "percent_refused": round(figures.percent, 2)}, indent=1))
     return 0 if figures.is_good or arguments.unpaced else 1
