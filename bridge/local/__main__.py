@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bridge.local.control_server import control_server
@@ -49,9 +49,11 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="start everything, run some SQL, show the runs, stop")
     chaos = commands.add_parser("chaos", help="start runs while everything fails, then compare what became of them")
-    chaos.add_argument("--runs", type=int, default=1000, metavar="N", help="how many runs (default: 1000)")
+    chaos.add_argument("--runs", type=_at_least(1), default=1000, metavar="N", help="how many runs (default: 1000)")
     chaos.add_argument("--seed", type=int, metavar="S", help="of requests and faults (default: any; it is printed)")
-    chaos.add_argument("--hosts", type=int, default=3, metavar="N", help="instances of the app, 2 or more (default: 3)")
+    chaos.add_argument(
+        "--hosts", type=_at_least(2), default=3, metavar="N", help="instances of the app, 2 or more (default: 3)"
+    )
     chaos.add_argument("--report", type=Path, metavar="FILE", help="also write what was found to FILE, as JSON")
     up = commands.add_parser("up", help="start everything and stay up until Ctrl-C")
     up.add_argument("--endpoints", type=Path, metavar="FILE", help="also write the endpoints to FILE, as JSON")
@@ -71,6 +73,15 @@ def _arguments() -> argparse.Namespace:
 
 def _say(text: str) -> None:
     print(text, flush=True)
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number of {least} or more")
+        return int(text)
+
+    return number
 
 
 def _setting(text: str) -> tuple[str, str]:

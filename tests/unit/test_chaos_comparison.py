@@ -152,6 +152,18 @@ def test_a_conflict_leaves_a_note_at_the_run_that_came_first() -> None:
     assert "doubled" in found(ledgers.judge())
 
 
+def test_a_cancel_that_was_taken_shows_in_its_runs_history() -> None:
+    ledgers = Ledgers(Kind.CANCELED)
+    ledgers.told.cancels.add(RUN)
+    comparison = Comparison(ledgers.told, ledgers.jobs, ledgers.rows)
+
+    comparison.judge_cancels({RUN})
+    assert found(comparison.judge()) == {}
+
+    comparison.judge_cancels({"r-another"})
+    assert found(comparison.verdict) == {"lost": 1}
+
+
 @pytest.mark.parametrize(
     ("inputs", "mark"),
     [({"note": {"value": "1-2"}}, "1-2"), ('{"reason": "1-3"}', "1-3"), (None, ""), ("{}", "")],

@@ -26,6 +26,8 @@ class ToldLedger:
     told: dict[str, list[Told]] = field(default_factory=dict)
     #: Wishes whose caller never had an answer.
     unanswered: set[str] = field(default_factory=set)
+    #: Runs whose cancel was taken.
+    cancels: set[str] = field(default_factory=set)
     #: Why attempts were not taken, and how often.
     refusals: Counter[str] = field(default_factory=Counter)
     attempts: int = 0
@@ -108,6 +110,8 @@ class Crowd:
             except NotTaken as error:
                 self._refused(error)
             else:
+                with self._lock:
+                    self.ledger.cancels.add(run_id)
                 return
 
     def _refused(self, error: NotTaken) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,11 @@ class Comparison:
         for row in rows:
             self._by_mark.setdefault(family(row.mark), []).append(row)
         self.verdict = Verdict()
+
+    def judge_cancels(self, traced: Collection[str]) -> None:
+        """`traced` are the runs whose history says what became of a cancel: done, or why not."""
+        for run_id in self._told.cancels.difference(traced):
+            self.verdict.lost.append(f"the cancel of {run_id} was taken and left no trace")
 
     def judge(self) -> Verdict:
         verdict = self.verdict

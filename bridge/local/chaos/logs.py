@@ -9,7 +9,8 @@ from pathlib import Path
 FORESEEN = re.compile(r"^bridge\.domain\.errors\.(RetryableError|Throttled|ServiceUnavailable)\b")
 _FAILED = re.compile(r" Executed '(\w+)' \(Failed, ")
 _ENTRY = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
-_LAST = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(?:Error|Exception|Unavailable|Throttled|\w+))(?:: |$)")
+#: The last line of a traceback: an exception's class, and its text if it has any.
+_LAST = re.compile(r"^[A-Za-z_][\w.]*(?:: |$)")
 #: Begins the further lines of an entry.
 GOES_ON = "| "
 _UNEXPECTED = "unexpected error, correlation id"

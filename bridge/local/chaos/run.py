@@ -37,6 +37,7 @@ ROUND_SECONDS = 900.0
 ROUNDS = 200
 SKIP_SECONDS = 15 * 60
 ROWS = "SELECT run_id, status, inputs, conflicts, error_code FROM runs_all"
+CANCELS = "SELECT DISTINCT run_id FROM run_events WHERE status IN ('CANCEL_REQUESTED', 'CANCEL_IGNORED')"
 LETTERS = "SELECT DISTINCT dead_letter_id, queue, reason, description, body FROM dead_letters"
 
 Say = Callable[[str], None]
@@ -186,10 +187,13 @@ def _compared(stack: Stack, crowd: Crowd, poison: list[str]) -> Verdict:
         Row(run_id=run_id, status=status, mark=mark_of(inputs), conflicts=conflicts or 0, error_code=code)
         for run_id, status, inputs, conflicts, code in caller.query(ROWS)
     ]
-    verdict = Comparison(crowd.ledger, stack.call("azure_ml", "GET", "/jobs"), rows).judge()
+    comparison = Comparison(crowd.ledger, stack.call("azure_ml", "GET", "/jobs"), rows)
+    comparison.judge_cancels({run_id for (run_id,) in caller.query(CANCELS)})
+    verdict = comparison.judge()
     _judge_letters(verdict, caller.query(LETTERS), poison, stack)
     caller.close()
     verdict.counts["wishes never answered"] = len(crowd.ledger.unanswered)
+    verdict.counts["cancels taken"] = len(crowd.ledger.cancels)
     verdict.counts["attempts of callers"] = crowd.ledger.attempts
     for name, counts in stack.call("service_bus", "GET", "/queues").items():
         verdict.counts[f"messages through {name}"] = counts["total_received"]
