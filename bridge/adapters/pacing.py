@@ -1,5 +1,6 @@
 """How fast one process calls Azure ML: its share of the writes, and a pause for all when Azure ML asks for one."""
 
+import math
 import re
 import threading
 import time
@@ -15,6 +16,9 @@ from bridge.domain.retry import LONGEST_WISH
 BURST_SECONDS = 10
 #: Azure ML answers 25 reads a second. They are not counted here, only those that a pause put off come back this fast.
 READS_PER_SECOND = 20
+#: Among the reads that are put off are those of callers, who do not come back for their place: it is not kept free
+#: for longer than this.
+LONGEST_READS_APART = timedelta(minutes=5)
 #: No service can hold up a run for longer by asking so.
 LONGEST_PAUSE = timedelta(days=1)
 #: When Azure ML does not say how long.
@@ -51,6 +55,8 @@ class _Lane:
     ahead: float
     #: Seconds between the returns of those that were put off.
     spread: float
+    #: Seconds after which they need not be spread any more.
+    longest_spread: float = math.inf
     #: When the bucket is full again.
     full_at: float = 0.0
     paused_until: float = 0.0
@@ -83,7 +89,7 @@ class Pace:
         self._lock = threading.Lock()
         interval = instances / writes_per_second
         writes = _Lane(interval, max(0.0, BURST_SECONDS - interval), spread=interval)
-        reads = _Lane(0.0, 0.0, spread=instances / READS_PER_SECOND)
+        reads = _Lane(0.0, 0.0, spread=instances / READS_PER_SECOND, longest_spread=LONGEST_READS_APART.total_seconds())
         self._lanes = {Call.SUBMIT: writes, Call.CHANGE: writes, Call.READ: reads}
         #: When the last of those that were put off comes back, by kind: each gets a time of its own.
         self._last_return = dict.fromkeys(Call, 0.0)
@@ -116,6 +122,7 @@ class Pace:
     def _put_off(self, call: Call, now: float) -> Paced:
         """Thousands that are put off at once come back one by one, as fast as they will find places."""
         lane = self._lanes[call]
-        back = max(lane.next_place(now), self._last_return[call] + lane.spread)
+        place = lane.next_place(now)
+        back = max(place, min(self._last_return[call] + lane.spread, place + lane.longest_spread))
         self._last_return[call] = back
         return Paced(f"waits for its place: every {call} does", retry_after=timedelta(seconds=back - now))

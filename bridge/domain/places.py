@@ -15,8 +15,10 @@ PERIOD = timedelta(seconds=30)
 SHOWS_AFTER = timedelta(minutes=2)
 #: Runs that wait come back one after the other, so that thousands of them do not keep the queue busy.
 LOOKS_APART = timedelta(milliseconds=200)
-#: Longer than Azure ML usually takes to answer.
-PATIENCE = timedelta(seconds=2)
+#: How long a thread waits for another's question, which most often takes no longer.
+PATIENCE = timedelta(milliseconds=200)
+#: Every answer is there by then, or its question has failed.
+ANSWERED_AFTER = timedelta(seconds=2)
 
 
 @dataclass
@@ -27,6 +29,8 @@ class _Known:
     asked_at: datetime | None = None
     #: What this process may still start until it asks again.
     left: int = 0
+    #: Jobs that Azure ML has shown, active or not.
+    listed: frozenset[str] = frozenset()
     #: Started by this process, and perhaps not in Azure ML's list yet.
     taken: dict[str, datetime] = field(default_factory=dict)
     last_return: datetime | None = None
@@ -42,11 +46,12 @@ class Places:
         self._pipelines: dict[str, _Known] = {}
 
     @contextmanager
-    def asking(self, pipeline: str) -> Iterator[None]:
+    def asking(self, pipeline: str, now: datetime) -> Iterator[None]:
         """One thread asks Azure ML, the others wait a moment for its answer. Raises: Paced."""
         known = self._known(pipeline)
         if not known.asking.acquire(timeout=PATIENCE.total_seconds()):
-            raise Paced(f"the active runs of {pipeline} are being counted", retry_after=PATIENCE)
+            wait = self._turn(known, now + ANSWERED_AFTER) - now
+            raise Paced(f"the active runs of {pipeline} are being counted", retry_after=wait)
         try:
             yield
         finally:
@@ -68,13 +73,13 @@ class Places:
             # Each process takes its share, and one where there is less: together they exceed the limit by no more
             # than one each.
             known.left = max(1, free // self._instances) if free > 0 else 0
-            known.asked_at = now
+            known.listed, known.asked_at = listed, now
 
     def take(self, pipeline: str, run_id: str, now: datetime) -> bool:
-        """A place for this run; False when there is none. A run that has one keeps it."""
+        """A place for this run; False when there is none. A run that has one, or has its job, needs no other."""
         known = self._known(pipeline)
         with self._lock:
-            if run_id not in known.taken:
+            if run_id not in known.taken and run_id not in known.listed:
                 if known.left <= 0:
                     return False
                 known.left -= 1
@@ -90,14 +95,15 @@ class Places:
 
     def next_look(self, pipeline: str, now: datetime) -> timedelta:
         """How long a run that found no place is to wait: until Azure ML is asked again, and for its turn."""
-        known = self._known(pipeline)
+        next_period = datetime.fromtimestamp((_period(now) + 1) * PERIOD.total_seconds(), UTC)
+        return self._turn(self._known(pipeline), max(next_period, now + ANSWERED_AFTER)) - now
+
+    def _turn(self, known: _Known, earliest: datetime) -> datetime:
+        """When the next of those that wait comes back."""
         with self._lock:
-            next_period = datetime.fromtimestamp((_period(now) + 1) * PERIOD.total_seconds(), UTC)
-            due = max(next_period, now + PATIENCE)
-            if known.last_return is not None:
-                due = max(due, known.last_return + LOOKS_APART)
-            known.last_return = due
-            return due - now
+            after_the_last = known.last_return + LOOKS_APART if known.last_return is not None else earliest
+            known.last_return = max(earliest, after_the_last)
+            return known.last_return
 
     def _known(self, pipeline: str) -> _Known:
         with self._lock:

@@ -43,7 +43,7 @@ def _count(workspace: str, pipeline: Pipeline, limit: int, bridge: Bridge) -> No
     places, now = bridge.places, bridge.clock.now()
     if places.is_known(pipeline.name, now):
         return
-    with places.asking(pipeline.name):
+    with places.asking(pipeline.name, now):
         if places.is_known(pipeline.name, now):
             return
         since = now - (pipeline.timeout + SLOW_TO_STOP if pipeline.timeout else LONGEST_JOB)

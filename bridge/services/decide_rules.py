@@ -8,7 +8,7 @@ from datetime import timedelta
 from bridge.domain import event_kinds, rules
 from bridge.domain.actions import ActionCommand, Occasion
 from bridge.domain.aml_events import workspace_of
-from bridge.domain.errors import PermanentError, RetryableError
+from bridge.domain.errors import Paced, PermanentError, RetryableError
 from bridge.domain.identity import short_hash
 from bridge.domain.records import ActionStatus, AmlEvent, RuleAction
 from bridge.domain.rules import SubmitAction
@@ -44,7 +44,7 @@ class RulesWait(RetryableError):
 def decide_rules(event: AmlEvent, bridge: Bridge) -> Decisions:
     """Judge the event by every rule about it, and have done what they ask for.
 
-    Raises: RulesWait; another RetryableError when the queues fail.
+    Raises: RulesWait, or Paced when Azure ML could not even be asked; another RetryableError when the queues fail.
     The same event again asks for the same, under the same ids.
     """
     about = bridge.reactions.rules.about(event)
@@ -117,6 +117,8 @@ def _tags_of_job(event: AmlEvent, run_id: str, bridge: Bridge) -> Mapping[str, s
     workspace = known_workspace(workspace_of(event.topic), bridge)
     try:
         job = bridge.jobs.get(workspace, run_id)
+    except Paced:
+        raise
     except (PermanentError, RetryableError) as error:
         wait = error.retry_after if isinstance(error, RetryableError) else None
         raise RulesWait(f"AML does not say which rules led to run {run_id}: {error}", retry_after=wait) from error

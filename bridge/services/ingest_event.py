@@ -6,7 +6,7 @@ from dataclasses import replace
 from bridge.domain import aml_events, event_kinds, events, statuses, tags
 from bridge.domain.aml_events import RunHint
 from bridge.domain.commands import CheckRun
-from bridge.domain.errors import RetryableError
+from bridge.domain.errors import Paced, RetryableError
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.records import AmlEvent, Records, dead_letter
 from bridge.domain.verdicts import Reason
@@ -65,7 +65,7 @@ def _decided(event: AmlEvent, try_: int, bridge: Bridge) -> Decisions:
     """What the rules make of it. What they need to know of AML first is asked again later, without them."""
     try:
         decisions = decide_rules(event, bridge)
-    except RulesWait as error:
+    except (RulesWait, Paced) as error:
         _decide_later(event, try_, error, bridge)
         return Decisions(matched=True)
     publish_fired(decisions.rows, bridge)
@@ -75,8 +75,8 @@ def _decided(event: AmlEvent, try_: int, bridge: Bridge) -> Decisions:
 def _decide_later(event: AmlEvent, try_: int, error: RetryableError, bridge: Bridge) -> None:
     now = bridge.clock.now()
     copy = InboundEvent(event=event, try_=try_ + 1)
-    if not bridge.retry.gives_up(try_):
-        due = now + bridge.retry.delay(try_, error.retry_after)
+    if not bridge.retry.gives_up(try_, error):
+        due = now + bridge.retry.wait(try_, error)
         bridge.sender.send(Queue.INBOUND_EVENTS, [Message(message_id=copy.message_id, body=copy, due=due)])
         return
     letter = dead_letter(

@@ -1,5 +1,6 @@
 """Writes records to the ledger, as the only writer: nothing is lost, one bad row never holds up its neighbours."""
 
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -24,20 +25,21 @@ def record_events(parts: Iterable[Records], bridge: Bridge) -> None:
     up is a few large statements.
     Raises: RetryableError only when the queues themselves fail, so that the broker delivers again.
     """
-    started = bridge.clock.now()
+    deadline = bridge.clock.now() + BUDGET
     away: RetryableError | None = None
-    for records in parts:
-        if not len(records):
-            continue
-        if away is None and bridge.clock.now() - started > BUDGET:
-            away = RetryableError("the ledger is slow")
-        if away is None:
-            try:
-                _write(records, bridge)
-            except RetryableError as error:
-                away = error
-        if away is not None:
-            _put_off(records, away, bridge)
+    for part in parts:
+        waiting = deque([part] if len(part) else ())
+        while waiting:
+            if away is None and bridge.clock.now() > deadline:
+                away = RetryableError("the ledger is slow")
+            records = waiting.popleft()
+            if away is None:
+                try:
+                    waiting.extendleft(reversed(_left_after_write(records, bridge)))
+                except RetryableError as error:
+                    away = error
+            if away is not None:
+                _put_off(records, away, bridge)
 
 
 def _put_off(records: Records, away: RetryableError, bridge: Bridge) -> None:
@@ -52,18 +54,21 @@ def next_moment(at: datetime, interval: timedelta) -> datetime:
     return EPOCH + (since // interval + 1) * interval
 
 
-def _write(records: Records, bridge: Bridge) -> None:
-    """Write all at once; when the values are refused, halve until only the culprits are left out."""
+def _left_after_write(records: Records, bridge: Bridge) -> tuple[Records, ...]:
+    """Write all at once. What is to be written instead when values are refused: halves, at last the culprit's letter.
+
+    Raises: RetryableError; RefusedData when even a dead letter is refused: then the table is wrong, and the broker
+    keeps the batch.
+    """
     try:
         bridge.ledger.write(records)
     except RefusedData as error:
         if len(records) > 1:
-            for half in records.halves():
-                _write(half, bridge)
-        elif not records.dead_letters:
-            _write(_put_aside(records, error, bridge), bridge)
-        else:
-            raise  # a dead letter is plain text: if that is refused, the table is wrong, and the broker keeps the batch
+            return records.halves()
+        if not records.dead_letters:
+            return (_put_aside(records, error, bridge),)
+        raise
+    return ()
 
 
 def _put_aside(records: Records, error: RefusedData, bridge: Bridge) -> Records:

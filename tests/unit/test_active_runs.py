@@ -201,6 +201,19 @@ def test_a_run_whose_job_exists_needs_no_place(bridge: Bridge, queues: MemoryQue
     assert statuses(queues)[-1] == "SUBMITTED"
 
 
+def test_a_second_message_of_a_run_does_not_wait_for_its_own_job(
+    bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs
+) -> None:
+    first = start(bridge, queues, "a")
+    start(bridge, queues, "b")
+
+    submit_run(first, replace(bridge, places=Places()))  # another process, for which it is full
+
+    assert waiting(queues) == []
+    assert statuses(queues)[-1] == "SUBMITTED"
+    assert len(jobs.jobs) == LIMIT
+
+
 @pytest.mark.parametrize("error", [ServiceUnavailable(), AccessDenied("no", code="ACCESS_DENIED")])
 def test_while_azure_ml_does_not_say_how_many_are_active_nothing_starts_and_nothing_fails(
     bridge: Bridge, queues: MemoryQueues, jobs: MemoryJobs, error: Exception

@@ -10,7 +10,7 @@ from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain import events
 from bridge.domain.actions import Notify
 from bridge.domain.commands import CheckRun
-from bridge.domain.errors import AccessDenied, ServiceUnavailable, Throttled
+from bridge.domain.errors import AccessDenied, Paced, ServiceUnavailable, Throttled
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.records import AmlEvent
 from bridge.domain.statuses import JobStatus
@@ -331,6 +331,18 @@ def test_each_copy_counts_one_try_more(waiting: Bridge, queues: MemoryQueues, jo
     (second,) = take(queues, Queue.INBOUND_EVENTS)
     assert (first.try_, second.try_) == (1, 2)
     assert first.message_id != second.message_id
+
+
+def test_waiting_for_the_pace_is_no_failed_try(
+    waiting: Bridge, queues: MemoryQueues, jobs: MemoryJobs, clock: MemoryClock
+) -> None:
+    jobs.failures.append(("get", Paced(retry_after=timedelta(hours=2))))
+
+    ingest_event(run_changed(waiting, runTags=None), waiting, try_=2)
+
+    (copy,) = queues.sent[Queue.INBOUND_EVENTS]
+    assert copy.due == clock.now() + timedelta(hours=2), "its own place, without back-off"
+    assert put_aside(queues) == []
 
 
 def test_in_the_end_the_event_is_put_aside_with_its_door(

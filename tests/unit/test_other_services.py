@@ -220,6 +220,27 @@ def test_a_slow_ledger_gets_the_rest_later_so_that_no_lock_runs_out(
     assert len(reported(queues)) == 30
 
 
+def test_a_slow_search_for_a_refused_row_goes_on_later_where_it_was(
+    bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger, clock: MemoryClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.refused_runs = {"run-63"}
+    write = ledger.write
+
+    def slow(records: Records) -> None:
+        clock.advance(BUDGET / 2)
+        write(records)
+
+    monkeypatch.setattr(ledger, "write", slow)
+
+    record_events([facts(64, bridge)], bridge)
+
+    assert ledger.writes == [32], "of three writes, all and the second half were refused"
+    assert [len(message.body) for message in queues.sent[Queue.RUN_EVENTS] if isinstance(message.body, Records)] == [
+        16,
+        16,
+    ]
+
+
 def test_only_the_refused_row_leaves_the_batch(bridge: Bridge, ledger: MemoryLedger) -> None:
     ledger.refused_runs = {"run-41"}
 

@@ -155,6 +155,16 @@ def test_a_429_of_a_read_pauses_reads_only() -> None:
     assert put_off(pace) is None
 
 
+def test_reads_of_callers_who_never_come_back_do_not_hold_up_checks_for_hours() -> None:
+    watch = Watch()
+    pace = pace_of(watch)
+    pace.throttled(Call.READ, timedelta(seconds=9))
+
+    waits = [put_off(pace, Call.READ) for _ in range(10_000)]
+
+    assert max(wait or 0 for wait in waits) == 9 + 300
+
+
 @pytest.mark.parametrize(("asked", "seconds"), [(None, 5), (timedelta(days=2), 3600)])
 def test_a_pause_is_never_nothing_and_never_days(asked: timedelta | None, seconds: int) -> None:
     watch = Watch()

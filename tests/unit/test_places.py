@@ -7,7 +7,7 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock
 from bridge.domain.errors import Paced
-from bridge.domain.places import LOOKS_APART, PERIOD, SHOWS_AFTER, Places
+from bridge.domain.places import ANSWERED_AFTER, LOOKS_APART, PERIOD, SHOWS_AFTER, Places
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -136,24 +136,37 @@ def test_pipelines_do_not_wait_for_each_other(clock: MemoryClock) -> None:
     assert places.next_look("q", clock.now()) == PERIOD
 
 
-def test_while_one_thread_asks_another_waits_a_moment_and_then_comes_back_later(
-    monkeypatch: pytest.MonkeyPatch,
+def test_those_who_meet_a_question_under_way_come_back_soon_and_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, clock: MemoryClock
 ) -> None:
     monkeypatch.setattr("bridge.domain.places.PATIENCE", timedelta(milliseconds=1))
-    places, refused = Places(), threading.Event()
+    places, waits = Places(), list[timedelta]()
 
     def ask() -> None:
         try:
-            with places.asking("p"):
+            with places.asking("p", clock.now()):
                 pass
-        except Paced:
-            refused.set()
+        except Paced as paced:
+            waits.append(paced.retry_after or timedelta())
 
-    with places.asking("p"):
-        other = threading.Thread(target=ask)
-        other.start()
-        other.join()
+    with places.asking("p", clock.now()):
+        others = [threading.Thread(target=ask) for _ in range(3)]
+        for other in others:
+            other.start()
+        for other in others:
+            other.join()
 
-    assert refused.is_set()
-    with places.asking("p"):
+    assert sorted(waits) == [ANSWERED_AFTER + number * LOOKS_APART for number in range(3)]
+    with places.asking("p", clock.now()):
         pass
+
+
+def test_a_run_whose_job_azure_ml_has_shown_needs_no_place(clock: MemoryClock) -> None:
+    """Its job exists: a second message of the run would else wait for itself."""
+    places = Places()
+    places.saw("p", limit=1, active=1, listed=frozenset({"r-1"}), now=clock.now())
+
+    assert places.take("p", "r-1", clock.now())
+    assert not places.take("p", "r-2", clock.now())
+    places.give_back("p", "r-1")
+    assert not places.take("p", "r-2", clock.now()), "it had taken none"
