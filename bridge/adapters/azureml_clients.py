@@ -1,5 +1,6 @@
 """What the adapters of Azure ML share: one identity, one connection pool, and one client of the SDK a workspace."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -97,7 +98,18 @@ def _quiet_sdk() -> Any:
     setattr(_job_operations, "get_git_properties", dict)  # noqa: B010 - no public name
     setattr(_online_deployment_operations, "AzureMLPolling", _no_polling)  # noqa: B010 - no public name
     setattr(_operations, "ARMPolling", _no_polling)  # noqa: B010 - no public name; operations on endpoints use it
+    _keep_for_good()
     return azure.ai.ml
+
+
+def _keep_for_good() -> None:
+    """Spare the garbage collector what the SDK's modules hold, a quarter of a million objects that never go.
+
+    It would go through all of them, and so wait with each full round until a quarter as many new ones are there:
+    garbage of many megabytes.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _no_polling(*_: Any, **__: Any) -> Any:

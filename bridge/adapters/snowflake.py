@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date, datetime
@@ -57,7 +57,7 @@ class SnowflakeLedger:
             rows = getattr(records, field.name)
             if field.name == "try_" or not rows:
                 continue
-            for bind in _binds([row(record) for record in rows]):
+            for bind in _binds(map(row, rows)):
                 self._execute(f"insert_{field.name}", [bind])
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
@@ -216,7 +216,7 @@ def _is_lost(error: Exception, connection: Any) -> bool:
     return getattr(error, "errno", None) in LOST_SESSION or bool(connection.is_closed())
 
 
-def _binds(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _binds(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     """JSON arrays that stay under the bind's limit."""
     texts: list[str] = []
     size = 0

@@ -31,10 +31,10 @@ from bridge.services.submit_run import submit_request, submit_run
 
 log = logging.getLogger(__name__)
 POISON = "POISON"
-#: Rows that `record` holds in memory at a time: as many as fit into two statements or three.
+#: Rows that `record` holds in memory at a time: as many as one statement for each table takes.
 ROWS_AT_ONCE = 10_000
 #: Of their bodies: a row may have a hundred kilobytes.
-BYTES_AT_ONCE = 8_000_000
+BYTES_AT_ONCE = 4_000_000
 DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
 PAUSE = timedelta(seconds=5)

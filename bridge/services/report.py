@@ -10,7 +10,7 @@ from bridge.ports import Bridge, Message, Queue
 
 #: A Standard queue takes 256 KB, properties and envelope included.
 MESSAGE_LIMIT_BYTES = 192 * 1024
-#: Of a message of several records. `record` takes a thousand messages at once, and has to be done with them, in a
+#: Of a message of several records. `record` takes hundreds of messages at once, and has to be done with them, in a
 #: worker's memory, before their locks run out.
 RECORDS_LIMIT_BYTES = 32 * 1024
 

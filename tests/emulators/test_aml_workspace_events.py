@@ -164,6 +164,16 @@ def test_a_reordered_event_comes_after_the_next_one(service: AmlService, sink: R
     assert statuses(sink) == ["NotStarted", "Queued", "Preparing"]
 
 
+def test_a_reordered_event_that_nothing_follows_comes_after_a_minute(service: AmlService, sink: Receiver) -> None:
+    fault = service.fault("reorder_event", {"event_type": "ModelRegistered"})
+    service.tell("/models", name="churn")
+    assert (service.struck(fault), service.ask("/events")["waiting"]) == (1, 1)
+
+    service.tell("/clock", advance_seconds=60)
+
+    assert service.events_settled()["delivered"] == 1
+
+
 def test_a_fault_can_be_about_a_subject(service: AmlService, sink: Receiver) -> None:
     service.fault("drop_event", {"subject": "models/churn:1"})
     service.tell("/models", name="churn")

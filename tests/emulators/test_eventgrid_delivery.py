@@ -172,6 +172,18 @@ def test_an_event_that_is_held_back_waits_for_another_of_its_door(service: Event
     assert subjects(service) == ["x", "b", "a"]
 
 
+def test_an_event_that_nothing_follows_is_held_back_for_a_minute(service: EventGridService) -> None:
+    service.fault("reorder")
+    service.publish("a")
+    assert service.ask("/deliveries")["custom"]["pending"] == 1
+
+    service.tell("/clock", advance_seconds=60)
+    service.wait_for(delivered=1, pending=0)
+    service.publish("b")
+    service.wait_for(delivered=2, pending=0)
+    assert subjects(service) == ["a", "b"]
+
+
 def test_an_event_can_be_delayed_until_the_clock_says_so(service: EventGridService) -> None:
     service.fault("delay", match={"subject": "a"}, seconds=3600)
     service.publish("a", "b")

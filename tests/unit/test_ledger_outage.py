@@ -11,7 +11,7 @@ from bridge.ports import Bridge, Message, Queue
 from bridge.services.record_events import record_events
 
 #: As host.json has it.
-BATCH = 1000
+BATCH = 500
 SECOND = timedelta(seconds=1)
 RUNS = 3600
 

@@ -12,6 +12,8 @@ from bridge.local.faults import FaultPlan
 
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 _TIMEOUT_SECONDS = 5.0
+#: An event that is held until a later one has arrived waits no longer than this: there may be no later one.
+_LONGEST_HOLD_SECONDS = 60.0
 
 
 class Publisher:
@@ -53,6 +55,7 @@ class Publisher:
                 self._agenda.after(float(fault.params["seconds"]), partial(self._queue.put_nowait, number))
             elif kind == "reorder_event":
                 self._held.append(number)
+                self._agenda.after(_LONGEST_HOLD_SECONDS, partial(self._let_go, number))
             else:
                 self._queue.put_nowait(number)
             if kind == "duplicate_event":
@@ -96,6 +99,10 @@ class Publisher:
     def _release(self, delivered: int) -> None:
         """Let go of the events that were held until this one, a later one, had arrived."""
         for number in [each for each in self._held if each < delivered]:
+            self._let_go(number)
+
+    def _let_go(self, number: int) -> None:
+        if number in self._held:
             self._held.remove(number)
             self._queue.put_nowait(number)
 

@@ -158,15 +158,13 @@ def _settle(stack: Stack, say: Say) -> None:
         deadline = time.monotonic() + ROUND_SECONDS
         while not _is_quiet(stack):
             if time.monotonic() > deadline:
-                raise DidNotSettle(
-                    f"after {ROUND_SECONDS:.0f} s: {_shown(stack.call('service_bus', 'GET', '/queues'))}"
-                )
+                raise DidNotSettle(f"after {ROUND_SECONDS:.0f} s: {_whatever_waits(stack)}")
             time.sleep(0.5)
         if not _waits(stack):
             say(f"  settled after {number} rounds of {SKIP_SECONDS // 60} minutes")
             return
         stack.advance(SKIP_SECONDS)
-    raise DidNotSettle(f"after {ROUNDS} rounds: {_shown(stack.call('service_bus', 'GET', '/queues'))}")
+    raise DidNotSettle(f"after {ROUNDS} rounds: {_whatever_waits(stack)}")
 
 
 def _is_quiet(stack: Stack) -> bool:
@@ -179,6 +177,12 @@ def _waits(stack: Stack) -> bool:
     counts = stack.call("service_bus", "GET", "/queues")
     pending = stack.call("event_grid", "GET", "/deliveries")
     return any(counts[name]["scheduled"] for name in QUEUE_NAMES) or any(each["pending"] for each in pending.values())
+
+
+def _whatever_waits(stack: Stack) -> str:
+    queues = _shown(stack.call("service_bus", "GET", "/queues"))
+    pending = {door: counts["pending"] for door, counts in stack.call("event_grid", "GET", "/deliveries").items()}
+    return f"{queues}; Event Grid {pending}; Azure ML's events {stack.call('azure_ml', 'GET', '/events')}"
 
 
 def _compared(stack: Stack, crowd: Crowd, poison: list[str]) -> Verdict:

@@ -14,6 +14,8 @@ from bridge.local.faults import FaultPlan
 
 #: Seconds to wait after the first, second, … failed attempt; the last goes on.
 RETRY_SECONDS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200)
+#: A delivery that is held back until another has arrived waits no longer than this: there may be no other.
+LONGEST_HOLD_SECONDS = 60.0
 _COUNTS = ("accepted", "delivered", "dropped", "failed", "dead")
 
 
@@ -24,6 +26,7 @@ class Delivery:
     topic: Topic
     event: Event
     number: int
+    begun: float
     due: float
     expires: float
     published_at: str = field(default_factory=utc_text)
@@ -72,19 +75,18 @@ class EventGridEmulator:
                 self._counts[topic.door]["dropped"] += 1
                 continue
             wait = float(fault.params["seconds"]) if fault and kind == "delay" else 0.0
-            delivery = self._begin(topic, event, wait, is_held=kind == "reorder")
+            delivery = self._begin(topic, event, LONGEST_HOLD_SECONDS if kind == "reorder" else wait)
+            if kind == "reorder":
+                self._held[topic.name].append(delivery)
             if kind == "duplicate":
-                self._begin(topic, event, 0.0, is_held=False).system_id = delivery.system_id
+                self._begin(topic, event, 0.0).system_id = delivery.system_id
 
-    def _begin(self, topic: Topic, event: Event, wait: float, *, is_held: bool) -> Delivery:
+    def _begin(self, topic: Topic, event: Event, wait: float) -> Delivery:
         now = self.clock.now()
         expires = now + topic.ttl_minutes * 60
-        delivery = Delivery(topic, event, next(self._numbers), due=now + wait, expires=expires)
+        delivery = Delivery(topic, event, next(self._numbers), begun=now, due=now + wait, expires=expires)
         self._pending[delivery.number] = delivery
-        if is_held:
-            self._held[topic.name].append(delivery)
-        else:
-            self._wait(delivery)
+        self._wait(delivery)
         return delivery
 
     def _wait(self, delivery: Delivery) -> None:
@@ -94,7 +96,10 @@ class EventGridEmulator:
         """The delivery of this topic whose turn it is now, to be attempted; one that has expired is a dead letter."""
         now, waiting = self.clock.now(), self._waiting[topic.name]
         while waiting and waiting[0][0] <= now:
-            delivery = self._pending[heapq.heappop(waiting)[1]]
+            due, number = heapq.heappop(waiting)
+            delivery = self._pending.get(number)
+            if delivery is None or delivery.due != due:
+                continue  # it was let go before its time
             if delivery.expires > now:
                 return delivery
             self._bury(delivery, "TimeToLiveExceeded", "TimedOut")
@@ -106,7 +111,9 @@ class EventGridEmulator:
         self._counts[delivery.topic.door]["delivered"] += 1
         held, self._held[delivery.topic.name] = self._held[delivery.topic.name], []
         for other in held:
-            self._wait(other)
+            if other.number in self._pending and other.due > self.clock.now():
+                other.due = other.begun
+                self._wait(other)
 
     def failed(self, delivery: Delivery, outcome: str, *, is_final: bool) -> None:
         """Plan the next attempt, unless there is none."""
