@@ -1,5 +1,6 @@
 """What the services may expect of a JobClient, in memory and through azure-ai-ml on the emulator alike."""
 
+import gc
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
 from bridge.ports import JobClient
 from bridge.settings import Settings
-from tests.contract.azure_clients import aml_clients
+from tests.contract.azure_clients import aml_clients, clients_at
 
 COMPONENT = "azureml:churn_training:3"
 
@@ -347,3 +348,10 @@ def test_a_submission_starts_no_git(
     assert request.name in {job["name"] for job in emulators.call("azure_ml", "GET", "/jobs")}
     subprocess.run(["git", "status"], check=False)
     assert witness.exists(), "the witness works"
+
+
+def test_the_sdks_modules_are_spared_by_garbage_collection() -> None:
+    with clients_at("http://127.0.0.1:9") as clients:
+        clients.sdk("w")
+
+    assert gc.get_freeze_count() > 50_000
