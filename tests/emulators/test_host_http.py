@@ -128,6 +128,7 @@ def test_the_most_literal_route_answers(client: httpx.Client, path: str, text: s
         ("HEAD", "/echo", 404),
         ("GET", "/length", 404),
         ("GET", "/nothing", 404),
+        ("GET", "/nothing%0A/", 404),
     ],
 )
 def test_another_method_or_path_is_404(client: httpx.Client, method: str, path: str, status: int) -> None:

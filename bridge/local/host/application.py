@@ -5,9 +5,8 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
-from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.local.control import control_app
@@ -114,14 +113,15 @@ class Host:
             self._invoker,
             environment,
         )
-        return Starlette(
-            routes=[
+        return Router(
+            [
                 Route("/admin/host/status", admin.status, methods=["GET"]),
                 Route("/admin/functions", admin.functions, methods=["GET"]),
                 Route("/admin/functions/{name}", admin.invoke, methods=["POST"]),
                 Route("/runtime/webhooks/EventGrid", webhook.answer, methods=["POST"]),
-                Mount("/", app=http),
-            ]
+            ],
+            redirect_slashes=False,  # the platform redirects nobody
+            default=http,
         )
 
 
