@@ -19,6 +19,7 @@ from tests.conftest import WORKSPACE_ID, pipeline
 
 PREFIX = "Microsoft.MachineLearningServices."
 RUN_ID = "r-" + "a" * 26
+TAGS = {"bridge": "bridge", "bridge_pipeline": "train"}
 RETRAIN = SubmitAction(pipeline="train", inputs={"as_of": "${date}"})
 
 
@@ -36,6 +37,12 @@ def happening(
         topic=WORKSPACE_ID if is_aml else "",
         door="workspace" if is_aml else "custom",
     )
+
+
+def run_changed(bridge: Bridge, status: str = "Running", **data: Any) -> AmlEvent:
+    """What Azure ML tells of one of our runs; None leaves a field out."""
+    given = {"runId": RUN_ID, "runStatus": status, "runTags": TAGS, **data}
+    return happening(bridge, "RunStatusChanged", **{name: value for name, value in given.items() if value is not None})
 
 
 def rule(

@@ -96,9 +96,8 @@ class EventGridEmulator:
         """The delivery of this topic whose turn it is now, to be attempted; one that has expired is a dead letter."""
         now, waiting = self.clock.now(), self._waiting[topic.name]
         while waiting and waiting[0][0] <= now:
-            due, number = heapq.heappop(waiting)
-            delivery = self._pending.get(number)
-            if delivery is None or delivery.due != due:
+            delivery = self._pending.get(heapq.heappop(waiting)[1])
+            if delivery is None:
                 continue  # it was let go before its time
             if delivery.expires > now:
                 return delivery
