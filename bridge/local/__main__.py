@@ -54,12 +54,12 @@ def _arguments() -> argparse.Namespace:
     chaos.add_argument(
         "--hosts", type=_at_least(2), default=3, metavar="N", help="instances of the app, 2 or more (default: 3)"
     )
-    chaos.add_argument("--report", type=Path, metavar="FILE", help="also write what was found to FILE, as JSON")
+    chaos.add_argument("--report", type=_file, metavar="FILE", help="also write what was found to FILE, as JSON")
     up = commands.add_parser("up", help="start everything and stay up until Ctrl-C")
-    up.add_argument("--endpoints", type=Path, metavar="FILE", help="also write the endpoints to FILE, as JSON")
+    up.add_argument("--endpoints", type=_file, metavar="FILE", help="also write the endpoints to FILE, as JSON")
     up.add_argument("--port-base", type=int, metavar="N", help="use ports N and following (default: free ones)")
     up.add_argument("--no-host", action="store_true", help="without the Functions host: run `func start` yourself")
-    up.add_argument("--write-settings", type=Path, metavar="FILE", help="write the app's settings for `func start`")
+    up.add_argument("--write-settings", type=_file, metavar="FILE", help="write the app's settings for `func start`")
     up.add_argument(
         "--setting",
         action="append",
@@ -89,6 +89,14 @@ def _setting(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
     return name, value
+
+
+def _file(text: str) -> Path:
+    """Refused at once, not after the minutes that it takes to know what to write."""
+    path = Path(text)
+    if not path.parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file in a directory that exists")
+    return path
 
 
 def _up(arguments: argparse.Namespace) -> int:

@@ -21,6 +21,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--threads", type=int, default=4, help="requests at a time")
     arguments = parser.parse_args()
+    if arguments.requests < 1 or arguments.threads < 1:
+        parser.error("--requests and --threads are 1 or more")
     # As Ctrl-C does: the stack's processes are ended in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Another process makes the requests while this one sends them.

@@ -1,0 +1,31 @@
+"""Arguments of `python -m bridge.local` that make no sense are refused at once, in one line."""
+
+import sys
+
+import pytest
+
+from bridge.local.__main__ import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["chaos", "--runs", "0"], "argument --runs: '0' is no number of 1 or more"),
+        (["chaos", "--runs", "many"], "argument --runs: 'many' is no number of 1 or more"),
+        (["chaos", "--hosts", "1"], "argument --hosts: '1' is no number of 2 or more"),
+        (["chaos", "--report", "/nowhere/at/all"], "argument --report: '/nowhere/at/all' is no file in a directory"),
+        (["chaos", "--report", "/"], "argument --report: '/' is no file in a directory"),
+        (["up", "--endpoints", "/nowhere/at/all"], "argument --endpoints: '/nowhere/at/all' is no file in a directory"),
+        (["up", "--setting", "NAME"], "argument --setting: 'NAME' is no NAME=VALUE"),
+    ],
+)
+def test_it_says_what_is_wrong(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bridge.local", *arguments])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
