@@ -11,8 +11,14 @@ SHORTEST = 8
 #: The values that are known to be secret, the longest first; replaced as a whole, never changed.
 _HIDDEN: list[str] = []
 
-#: Of bounded length: an escaped quote at each of many labels would otherwise be followed to the end of the text.
-_QUOTED = r"""\"(?:[^"\\]|\\.){3,500}\"|'(?:[^'\\]|\\.){3,500}'"""
+#: Of any length, as a key in PEM is. What begins with an escaped quote, as in JSON within JSON, ends at the next quote
+#: that is escaped no deeper: a plain one would be looked for from each of many labels, to the end of the text.
+_QUOTED = "|".join(
+    rf"(?<!\\){quote}(?:[^{quote}\\]|\\.){{3,}}{quote}"
+    rf"|(?<=\\){quote}(?:[^{quote}\\]|\\\\\\{quote}|\\[^{quote}]){{3,}}\\?{quote}(?!\w)"
+    for quote in "\"'"
+)
+_PEM = r"-----BEGIN[ ][a-z ]{0,30}PRIVATE[ ]KEY-----(?s:.*?)(?:-----END[ ][a-z ]{0,30}-----|\Z)"
 _LABELS = (
     r"SharedAccessKey|AccountKey|SharedAccessSignature|client_?secret|client_?assertion|(?:access|refresh|id|sas)_?token"
     r"|password|passwd|passcode|pwd|private_?key|aeg-sas-key|aeg-sas-token|x-functions-key|x-identity-header"
@@ -22,14 +28,14 @@ _LABELS = (
 #: same text twice, so that nobody can make a log line slow.
 _SECRETS = re.compile(
     rf"""
-    (?P<label>(?:{_LABELS})\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|["']?[^\s"'&;,]{{3,}})
+    (?P<label>(?:{_LABELS})\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|["']?{_PEM}|["']?[^\s"'&;,]{{3,}})
     |(?P<header>authorization\\?["']?[ ]?[=:][ ]?\\?)(?:{_QUOTED}|["']?(?:[a-z]+[ ])?[^\s"',}}]{{8,}})
     |(?P<scheme>\b(?:bearer|SharedAccessSignature|token=\\?"?)\s?)[a-z0-9._~+/=%&:-]{{8,}}
     |(?P<query>(?:[?&;]|\b)(?:sig|signature)=|[?&](?:code|key|token|secret|api-?key)=)[^\s&"'#;]+
     |(?P<escaped>%(?:26|3f)(?:sig|code)%3d)(?:(?!%26)[^\s&"'])+
     |(?P<user>://[^/\s:@"']{{0,200}}:)[^/\s@"']{{1,500}}(?=@)
     |(?<![a-z0-9_-])(?:eyJ[a-z0-9_-]{{8,}}(?:\.[a-z0-9_-]+){{0,4}}|whsec_[a-z0-9+/=_-]{{8,}})
-    |-----BEGIN[ ][a-z ]{{0,30}}PRIVATE[ ]KEY-----(?s:.*?)(?:-----END[ ][a-z ]{{0,30}}-----|\Z)
+    |{_PEM}
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -53,6 +53,7 @@ def hidden() -> Iterator[list[str]]:
         ("{'password': 'aB3xyz and it was cut", "{'password': *** and it was cut"),
         (f"key {PEM} end", "key *** end"),
         ("key -----BEGIN RSA PRIVATE KEY-----\nMIIE", "key ***"),
+        ('{"private_key": "-----BEGIN PRIVATE KEY-----\\nMIIE\\nMIIEaB3 and it was cut', '{"private_key": ***'),
     ],
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_masked(text: str, wanted: str) -> None:
@@ -85,6 +86,19 @@ def test_what_looks_like_a_secret_is_masked(text: str, wanted: str) -> None:
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     assert masked(text) == text
+
+
+@pytest.mark.parametrize("length", [10, 499, 501, 5000])
+@pytest.mark.parametrize("label", ["private_key", "password", "Authorization"])
+def test_a_quoted_secret_is_masked_whole_however_long(label: str, length: int) -> None:
+    secret = ('a lorem\n "ipsum" ' * length)[:length].rstrip()
+    document = {label: secret, "x": "kept"}
+
+    for text in (json.dumps(document), repr(document), json.dumps({"body": json.dumps(document)})):
+        found = masked(text)
+        assert "lorem" not in found
+        assert "ipsum" not in found
+        assert found.count("kept") == 1
 
 
 SECRETS = ["simple-secret-1", "with/slash+plus==", 'quote"and\\back', "ümlaut-geheim", PEM, "-----begin-by-dashes"]
@@ -140,7 +154,8 @@ def test_no_text_brings_a_hidden_value_through(before: str, secret: str, after: 
 @pytest.mark.parametrize(
     "piece",
     ["eyJ", "eyJaaaaaaaa.", "sig=", "?code=", "password='", 'password="\\', "://a:", "-----BEGIN PRIVATE KEY-----",
-     "Bearer ", "authorization: ", "%26sig%3d", "whsec_", "token=", "a"],
+     "Bearer ", "authorization: ", "%26sig%3d", "whsec_", "token=", "a", 'pwd=\\"xxx ', 'pwd=\\\\\\"xxx ', 'pwd="x\\" ',
+     "pwd=\\'x\\\\\\'", 'pwd="', 'pwd=\\"\\\\\\"'],
 )  # fmt: skip
 def test_masking_a_megabyte_ends(piece: str) -> None:
     """A text that is gone through again and again for each of its characters would take hours."""
