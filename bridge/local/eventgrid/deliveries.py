@@ -26,7 +26,6 @@ class Delivery:
     topic: Topic
     event: Event
     number: int
-    begun: float
     due: float
     expires: float
     published_at: str = field(default_factory=utc_text)
@@ -75,18 +74,19 @@ class EventGridEmulator:
                 self._counts[topic.door]["dropped"] += 1
                 continue
             wait = float(fault.params["seconds"]) if fault and kind == "delay" else 0.0
-            delivery = self._begin(topic, event, LONGEST_HOLD_SECONDS if kind == "reorder" else wait)
-            if kind == "reorder":
-                self._held[topic.name].append(delivery)
+            delivery = self._begin(topic, event, wait, is_held=kind == "reorder")
             if kind == "duplicate":
-                self._begin(topic, event, 0.0).system_id = delivery.system_id
+                self._begin(topic, event, 0.0, is_held=False).system_id = delivery.system_id
 
-    def _begin(self, topic: Topic, event: Event, wait: float) -> Delivery:
+    def _begin(self, topic: Topic, event: Event, wait: float, *, is_held: bool) -> Delivery:
         now = self.clock.now()
         expires = now + topic.ttl_minutes * 60
-        delivery = Delivery(topic, event, next(self._numbers), begun=now, due=now + wait, expires=expires)
+        delivery = Delivery(topic, event, next(self._numbers), due=now + wait, expires=expires)
         self._pending[delivery.number] = delivery
-        self._wait(delivery)
+        if is_held:
+            self._held[topic.name].append(delivery)
+        else:
+            self._wait(delivery)
         return delivery
 
     def _wait(self, delivery: Delivery) -> None:
@@ -95,10 +95,10 @@ class EventGridEmulator:
     def next_due(self, topic: Topic) -> Delivery | None:
         """The delivery of this topic whose turn it is now, to be attempted; one that has expired is a dead letter."""
         now, waiting = self.clock.now(), self._waiting[topic.name]
+        if any(delivery.due + LONGEST_HOLD_SECONDS <= now for delivery in self._held[topic.name]):
+            self._let_go(topic)
         while waiting and waiting[0][0] <= now:
-            delivery = self._pending.get(heapq.heappop(waiting)[1])
-            if delivery is None:
-                continue  # it was let go before its time
+            delivery = self._pending[heapq.heappop(waiting)[1]]
             if delivery.expires > now:
                 return delivery
             self._bury(delivery, "TimeToLiveExceeded", "TimedOut")
@@ -108,11 +108,12 @@ class EventGridEmulator:
         if self._pending.pop(delivery.number, None) is None:
             return  # forgotten by a reset meanwhile
         self._counts[delivery.topic.door]["delivered"] += 1
-        held, self._held[delivery.topic.name] = self._held[delivery.topic.name], []
-        for other in held:
-            if other.number in self._pending and other.due > self.clock.now():
-                other.due = other.begun
-                self._wait(other)
+        self._let_go(delivery.topic)
+
+    def _let_go(self, topic: Topic) -> None:
+        held, self._held[topic.name] = self._held[topic.name], []
+        for delivery in held:
+            self._wait(delivery)
 
     def failed(self, delivery: Delivery, outcome: str, *, is_final: bool) -> None:
         """Plan the next attempt, unless there is none."""
