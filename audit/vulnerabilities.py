@@ -48,7 +48,7 @@ def main() -> int:
     code, lines = judged(done.stdout, {each.name for each in pinned() if each.marker is None or each.marker.evaluate()})
     print("\n".join(lines))
     if code == UNKNOWN:
-        print("This says nothing about the others: run it again where the network is.")
+        print("Of these nothing is known: run it again where the vulnerability data can be reached.")
     return code
 
 

@@ -103,10 +103,9 @@ def _quiet_sdk() -> Any:
 
 
 def _keep_for_good() -> None:
-    """Spare the garbage collector what the SDK's modules hold, a quarter of a million objects that never go.
+    """Spare the garbage collector what the SDK's modules hold, two hundred thousand objects that never go.
 
-    It would go through all of them, and so wait with each full round until a quarter as many new ones are there:
-    garbage of many megabytes.
+    It would go through all of them in each full round, and every thread would wait for it.
     """
     gc.collect()
     gc.freeze()

@@ -15,9 +15,9 @@ PERIOD = timedelta(seconds=30)
 SHOWS_AFTER = timedelta(minutes=2)
 #: Runs that wait come back one after the other, so that thousands of them do not keep the queue busy.
 LOOKS_APART = timedelta(milliseconds=200)
-#: How long a thread waits for another's question, which most often takes no longer.
+#: How long a thread waits for the answer to another's question.
 PATIENCE = timedelta(milliseconds=200)
-#: Every answer is there by then, or its question has failed.
+#: Then a run that met an open question comes back. The answer is there by then, unless Azure ML is slow.
 ANSWERED_AFTER = timedelta(seconds=2)
 
 

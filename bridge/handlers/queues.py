@@ -31,7 +31,7 @@ from bridge.services.submit_run import submit_request, submit_run
 
 log = logging.getLogger(__name__)
 POISON = "POISON"
-#: Rows that `record` holds in memory at a time: as many as one statement for each table takes.
+#: Rows that `record` holds in memory at a time: about as many as one statement for each table takes.
 ROWS_AT_ONCE = 10_000
 #: Of their bodies: a row may have a hundred kilobytes.
 BYTES_AT_ONCE = 4_000_000

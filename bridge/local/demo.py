@@ -75,7 +75,7 @@ def run_demo() -> int:
     if found != EXPECTED:
         _say(f"\nThe runs did not end as expected: {found} instead of {EXPECTED}.")
         return 1
-    _say("\nDone; everything is stopped. Next: the README's section on deployment, or `python -m bridge.local up`.")
+    _say("\nDone; everything is stopped. Next: the section Deploy of the README, or `python -m bridge.local up`.")
     return 0
 
 

@@ -1,6 +1,8 @@
 """An hour without Snowflake, by the clock: every run is recorded in the end, in one catch-up of few statements."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
@@ -10,8 +12,8 @@ from bridge.domain.records import Records
 from bridge.ports import Bridge, Message, Queue
 from bridge.services.record_events import record_events
 
-#: As host.json has it.
-BATCH = 500
+HOST_JSON = Path(__file__).parents[2] / "host.json"
+BATCH = int(json.loads(HOST_JSON.read_text(encoding="utf-8"))["extensions"]["serviceBus"]["maxMessageBatchSize"])
 SECOND = timedelta(seconds=1)
 RUNS = 3600
 

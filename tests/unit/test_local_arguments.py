@@ -1,4 +1,4 @@
-"""Arguments of `python -m bridge.local` that make no sense are refused at once, in one line."""
+"""Arguments of `python -m bridge.local` that make no sense are refused at once, in plain words."""
 
 import sys
 

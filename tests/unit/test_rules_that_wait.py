@@ -17,9 +17,6 @@ from tests.unit.invocations import message
 from tests.unit.occasions import RUN_ID, controls, decisions, kept, rule, run_changed, take, with_rules
 from tests.unit.requests import put_aside
 
-TAGS = {"bridge": "bridge", "bridge_pipeline": "train"}
-DOORS = ["workspace", "snowflake", "custom", "bridge", "unknown", "", "Bridge"]
-
 
 @pytest.fixture
 def waiting(bridge: Bridge) -> Bridge:
