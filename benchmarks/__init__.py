@@ -1,1 +1,1 @@
-"""How fast and how cheap the bridge is: measured side by side with what people would use instead, and with the limit."""
+"""How fast and how cheap the bridge is, side by side with what people would use instead and with the limit."""

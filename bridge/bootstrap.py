@@ -1,40 +1,19 @@
-"""Puts the app together: settings and files, checked whole, to adapters that load their SDKs on first use."""
+"""Starts the app: what the platform needs to index its functions now, all else in the background or on first use."""
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bridge import telemetry
-from bridge.adapters.azureml import AmlJobs
-from bridge.adapters.azureml_clients import AmlClients
-from bridge.adapters.azureml_endpoints import AmlDeployments
-from bridge.adapters.clock import SystemClock
-from bridge.adapters.credential import app_credential
-from bridge.adapters.datafactory import AzureDataFactories
-from bridge.adapters.entra import EntraAuthenticator
-from bridge.adapters.eventgrid import EventGridTopics
-from bridge.adapters.files.pipelines_file import load_catalogue
-from bridge.adapters.files.rules_file import Surroundings, load_rules
-from bridge.adapters.pacing import Pace
-from bridge.adapters.servicebus import ServiceBusQueues
-from bridge.adapters.snowflake import SnowflakeLedger
-from bridge.adapters.webhooks import Webhooks
-from bridge.domain.callers import KeyAuthenticator
-from bridge.domain.errors import ConfigurationError
+from bridge import handlers, telemetry
 from bridge.domain.masking import hide
-from bridge.domain.pipelines import Catalogue
-from bridge.domain.places import Places
-from bridge.domain.retry import RetryPolicy
-from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, Outbound, Queue, Reactions
-from bridge.settings import AuthMode, Settings, auth_mode
+from bridge.settings.auth_mode import AuthMode, auth_mode
 from bridge.settings.secrets import secret_values
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from bridge.domain.errors import ConfigurationError
+    from bridge.ports import Bridge
 
 #: They log a line for every link and every request.
 NOISY = (
@@ -44,6 +23,12 @@ NOISY = (
     "azure.core.pipeline.policies.http_logging_policy",
     "snowflake.connector",
 )
+#: The platform's name for what this instance runs, where each kind of function has instances of its own (Flex
+#: Consumption): `http`, or a function's name. Source: azure-functions-host, FunctionGroupListenerDecorator.
+TARGET_GROUP = "FUNCTIONS_TARGET_GROUP"
+EXECUTOR = "execute"
+
+log = logging.getLogger(__name__)
 
 
 class App:
@@ -59,168 +44,59 @@ class App:
         """Whether the host lets in function keys only; otherwise it lets in everybody, and the app wants tokens."""
         return auth_mode(self._environ) is AuthMode.KEY
 
-    def bridge(self) -> Bridge:
-        """Raises: ConfigurationError with every problem."""
-        return self._build()
+    @property
+    def may_submit(self) -> bool:
+        """Whether this instance makes jobs: any does, unless the platform has said what this one is for."""
+        group = self._environ.get(TARGET_GROUP, "").strip().lower()
+        return group.removeprefix("function:") in {"", EXECUTOR}
 
-    def problems(self) -> ConfigurationError | None:
+    def bridge(self) -> "Bridge":
+        """Raises: ConfigurationError with every problem."""
+        with self._lock:
+            if self._built is None:
+                from bridge.assembly import build  # it loads most of the app
+
+                self._built = build(self._environ)
+            return self._built
+
+    def problems(self) -> "ConfigurationError | None":
         """What is wrong with the configuration, for probes."""
+        from bridge.domain.errors import ConfigurationError
+
         try:
-            self._build()
+            self.bridge()
         except ConfigurationError as error:
             return error
         return None
 
-    def _build(self) -> Bridge:
-        with self._lock:
-            if self._built is None:
-                self._built = build(self._environ)
-            return self._built
+    def warm_up(self) -> threading.Thread:
+        """Do in the background what the first call would wait for; wrong settings are logged and told to whoever asks.
+
+        A thread that the process does not wait for when it ends.
+        """
+        thread = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    def _warm_up(self) -> None:
+        try:
+            handlers.load()
+            problems = self.problems()
+            if problems is not None:
+                log.critical("%s", problems)
+                return
+            bridge = self.bridge()
+            bridge.sender.prepare()
+            if self.may_submit:
+                bridge.jobs.prepare(bridge.workspace)
+        except Exception:  # the first call will meet it too, and answer for it
+            log.exception("the app could not be prepared for its first call")
 
 
 def start() -> App:
-    """The app over this process's environment; wrong settings are logged now and told to whoever asks."""
+    """The app over this process's environment, its log without secrets."""
     hide(secret_values(os.environ))
     telemetry.install()
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
-    app = App(os.environ)
-    problems = app.problems()
-    if problems is not None:
-        logging.getLogger(__name__).critical("%s", problems)
-    return app
-
-
-def build(environ: Mapping[str, str]) -> Bridge:
-    """Raises: ConfigurationError with the problems of the settings, or else with those of both files."""
-    settings = Settings.from_environ(environ)
-    catalogue, rules = _files(settings)
-    _warn_of_roles(settings, catalogue)
-    credential = app_credential(settings.client_id, settings.aml_endpoint)
-    clients = AmlClients(
-        subscription_id=settings.subscription_id,
-        resource_group=settings.resource_group,
-        credential=credential,
-        pace=Pace(writes_per_second=settings.aml_writes_per_second, instances=settings.execute_max_instances),
-        endpoint=settings.aml_endpoint,
-        read_seconds=settings.aml_timeout_seconds,
-    )
-    return Bridge(
-        name=settings.bridge_name,
-        workspace=settings.workspace,
-        workspaces=settings.allowed_workspaces,
-        workspace_ids=frozenset(_workspace_id(settings, name).lower() for name in settings.allowed_workspaces),
-        catalogue=catalogue,
-        jobs=AmlJobs(clients),
-        sender=ServiceBusQueues(
-            connection_string=settings.service_bus.reveal(),
-            namespace=settings.service_bus_namespace,
-            credential=credential,
-            names=settings.queues,
-        ),
-        ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
-        outbound=_outbound(settings, credential),
-        reactions=_reactions(settings, rules, clients),
-        authenticator=_authenticator(settings),
-        clock=SystemClock(),
-        retry=RetryPolicy(tries=settings.retry_tries),
-        places=Places(instances=settings.execute_max_instances),
-        record_window=timedelta(seconds=settings.record_window_seconds),
-        sweep_days=settings.sweep_days,
-        record_all_events=settings.record_all_events,
-    )
-
-
-def _authenticator(settings: Settings) -> Authenticator:
-    entra = settings.entra
-    if entra is None:
-        return KeyAuthenticator()
-    return EntraAuthenticator(
-        tenant_id=entra.tenant_id,
-        audiences=entra.audiences,
-        client_ids=entra.client_ids,
-        app_roles=entra.app_roles,
-        snowflake_client_ids=entra.snowflake_client_ids,
-        trust_platform_headers=entra.trust_platform_headers,
-        authority=entra.authority,
-    )
-
-
-def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactions:
-    return Reactions(
-        rules=rules,
-        deployments=AmlDeployments(clients),
-        notifier=Webhooks(settings.channels),
-        factories=AzureDataFactories(
-            clients.arm_of("Data Factory"),
-            subscription_id=settings.subscription_id,
-            resource_group=settings.resource_group,
-        ),
-        events_topic=settings.events_topic or None,
-    )
-
-
-def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -> Outbound:
-    default = settings.default_topic
-    keys = {
-        settings.topics[default] if default else "": settings.topic_key.reveal(),
-        settings.events_topic: settings.events_topic_key.reveal(),
-    }
-    return Outbound(
-        publisher=EventGridTopics(
-            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential
-        ),
-        topics=settings.topics,
-        default_topic=default,
-        queues=settings.allowed_queues,
-        requests_queue=settings.queues[Queue.RUN_COMMANDS],
-    )
-
-
-def _files(settings: Settings) -> tuple[Catalogue, Rules]:
-    """Both files, or the problems of both."""
-    problems: list[str] = []
-    catalogue = loaded = None
-    try:
-        catalogue = load_catalogue(settings.pipelines_file, workspaces=settings.allowed_workspaces)
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
-        loaded = load_rules(settings.rules_file, surroundings(settings, catalogue))
-    except ConfigurationError as error:
-        problems += error.problems
-    if problems or catalogue is None or loaded is None:
-        raise ConfigurationError(problems)
-    for warning in loaded.warnings:
-        logging.getLogger(__name__).warning("%s", warning)
-    return catalogue, loaded.rules
-
-
-def _warn_of_roles(settings: Settings, catalogue: Catalogue) -> None:
-    """A pipeline that allows roles which no caller of this app can have is no mistake of the file, but of the two."""
-    if settings.entra is not None and settings.entra.snowflake_client_ids:
-        return
-    found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
-    named = [pipeline.name for pipeline in found if pipeline.allow and pipeline.allow.roles]
-    if named:
-        logging.getLogger(__name__).warning(
-            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS",
-            ", ".join(named),
-        )
-
-
-def surroundings(settings: Settings, catalogue: Catalogue | None) -> Surroundings:
-    """What rules may refer to."""
-    return Surroundings(
-        catalogue=catalogue,
-        channels=frozenset(settings.channels),
-        topics=frozenset(settings.topics),
-        has_default_topic=settings.default_topic is not None,
-    )
-
-
-def _workspace_id(settings: Settings, workspace: str) -> str:
-    return (
-        f"/subscriptions/{settings.subscription_id}/resourceGroups/{settings.resource_group}"
-        f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
-    )
+    return App(os.environ)

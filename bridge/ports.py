@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Protocol
 
 from bridge.domain.actions import ActionCommand, Notify, RunDataFactory
@@ -15,18 +14,10 @@ from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-
-
-class Queue(StrEnum):
-    """The app's four queues; the settings give their names at the broker."""
-
-    RUN_COMMANDS = "run-commands"
-    RUN_CONTROL = "run-control"
-    RUN_EVENTS = "run-events"
-    INBOUND_EVENTS = "inbound-events"
 
 
 class Clock(Protocol):
@@ -52,6 +43,9 @@ class JobClient(Protocol):
     Raises: RetryableError when AML could not answer; Paced, without asking it, when the process would exceed what AML
     takes, or AML has asked for a pause; AccessDenied; SubmissionRejected.
     """
+
+    def prepare(self, workspace: str) -> None:
+        """Do what the first submission would wait for; without it that one takes longer. Calls nobody."""
 
     def submit(self, request: JobRequest) -> Job:
         """Create the job, or return it when it exists with the same contents.
@@ -96,6 +90,9 @@ class Message:
 
 class MessageSender(Protocol):
     """The app's queues."""
+
+    def prepare(self) -> None:
+        """Connect for the queues that callers wait for; a broker that is away is no failure, only the next is told."""
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         """Send all, in as few transfers as the broker's limit allows. What was sent before a failure stays sent.

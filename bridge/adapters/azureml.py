@@ -28,6 +28,9 @@ class AmlJobs:
         self._arm = clients.arm
         self._history_urls: dict[str, str] = {}
 
+    def prepare(self, workspace: str) -> None:
+        self._clients.sdk(workspace)
+
     def submit(self, request: JobRequest) -> Job:
         with _submission(request):
             created = self._clients.sdk(request.workspace).jobs.create_or_update(

@@ -11,9 +11,10 @@ from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected, 
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.payloads import bodies, commands, control, event_grid, records
 from bridge.payloads.outgoing import event_bytes
-from bridge.ports import Body, Message, OutgoingMessage, Queue
+from bridge.ports import Body, Message, OutgoingMessage
 
 #: Of a Standard queue.
 LARGEST_MESSAGE = 256 * 1024
@@ -45,6 +46,9 @@ class MemoryQueues:
         #: The other queues that exist; None for all.
         self.known: frozenset[str] | None = None
         self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Nothing to connect to."""
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         with self._lock:
@@ -132,6 +136,9 @@ class MemoryJobs:
         self._clock = clock
         self._pace = pace
         self._lock = threading.Lock()
+
+    def prepare(self, workspace: str) -> None:
+        """Nothing to load."""
 
     def submit(self, request: JobRequest) -> Job:
         with self._lock:

@@ -4,6 +4,7 @@ Senders of azure-servicebus 7.15 are not safe to share between threads (issue 21
 second.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.payloads import bodies
-from bridge.ports import Body, Message, OutgoingMessage, Queue
+from bridge.ports import Body, Message, OutgoingMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 
+log = logging.getLogger(__name__)
 SEND_SECONDS = 20
 #: A caller waits for the accept path: it gets its 503 after some seconds, not after half a minute.
 RETRIES = 2
@@ -45,6 +48,17 @@ class ServiceBusQueues:
         self._lock = threading.Lock()
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, tuple[ServiceBusSender, threading.Lock]] = {}
+
+    def prepare(self) -> None:
+        from azure.core.exceptions import AzureError
+
+        for queue in (Queue.RUN_COMMANDS, Queue.RUN_EVENTS):
+            sender, lock = self._sender(self._names[queue])
+            try:
+                with lock:
+                    sender.create_message_batch()  # it opens the link
+            except (AzureError, OSError) as error:
+                log.info("Service Bus could not be reached in advance: %s", type(error).__name__)
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         name = self._names[queue]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
-from bridge.bootstrap import surroundings
+from bridge.assembly import surroundings
 from bridge.cli.failures import WrongUsage
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.rules import Rules
 from bridge.payloads import lossless
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from bridge.settings.reader import APP_ROOT
 
 BRIDGE_NAME = "bridge"

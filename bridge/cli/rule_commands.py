@@ -18,7 +18,7 @@ from bridge.domain.errors import ConfigurationError, PoisonMessage
 from bridge.domain.inputs import closest
 from bridge.domain.rules import Rule
 from bridge.payloads.event_grid import UnreadableEvent, read_each
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 
 if TYPE_CHECKING:
     from bridge.cli.options import Verbs

@@ -156,11 +156,6 @@ def _reason(error: UnusableRequest) -> str:
     return error.code or _QUOTED.sub('"…"', str(error))
 
 
-def auth_level(*, host_checks_keys: bool) -> func.AuthLevel:
-    """Of the routes that are not open to everybody, as the host sees them."""
-    return func.AuthLevel.FUNCTION if host_checks_keys else func.AuthLevel.ANONYMOUS
-
-
 def _retry(error: RetryableError, correlation: str) -> func.HttpResponse:
     log.warning("try later: %s", error)
     status = 429 if isinstance(error, Throttled) else 503

@@ -8,6 +8,7 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from bridge.domain.commands import SubmitRun
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated
 from bridge.handlers.queues import posted_request
@@ -15,7 +16,7 @@ from bridge.handlers.runs import read_query, refusal
 from bridge.payloads import commands, control, event_grid, records
 from bridge.payloads.control import ControlCommand
 from bridge.payloads.shape import Shape, in_utc
-from bridge.ports import DeadLetterFilter, Queue
+from bridge.ports import DeadLetterFilter
 from bridge.services.accept_runs import RunRequest
 from bridge.services.find_dead_letters import DeadEvents, KeptLetter, find_dead_letters
 from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters

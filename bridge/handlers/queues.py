@@ -13,12 +13,13 @@ from bridge.domain.actions import Deploy
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
 from bridge.domain.inbound import DOOR_PROPERTY, TRY_PROPERTY
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records, dead_letter
 from bridge.handlers.answers import undisclosed
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
 from bridge.payloads.control import ControlCommand, read_control
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunRequest
 from bridge.services.act import act
 from bridge.services.cancel_run import cancel_run

@@ -17,7 +17,8 @@ from bridge.payloads.external_function import UnusableRequest, read_context, wri
 from bridge.services.accept_runs import accept_runs
 from bridge.services.run_and_wait import READ_EVERY, RecentBatches, WaitedRow, wait_for_batch
 
-__all__ = ["RecentBatches", "run_and_wait"]
+#: Of this process.
+recent_batches = RecentBatches()
 #: What a value repeats of its run's row.
 COLUMNS = ("status", "run_id", "pipeline", "fingerprint", "outputs", "studio_url", "started_at", "ended_at")
 NO_BATCH_ID = "the header sf-external-function-query-batch-id is missing: only Snowflake can wait here"

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from bridge.domain.queues import Queue
 from bridge.payloads.commands import SubmitRunBody
 from bridge.payloads.control import ControlBody
 from bridge.payloads.records import RecordsBody
-from bridge.ports import Queue
 
 SCHEMAS = Path(__file__).with_name("schemas")
 _BODIES: dict[Queue, TypeAdapter[Any]] = {

@@ -13,8 +13,9 @@ from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.inputs import CheckedInputs, Violation, aml_literal, shown
 from bridge.domain.pipelines import Pipeline
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import BridgeStatus
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.bridge_events import publish_accepted
 from bridge.services.report import MESSAGE_LIMIT_BYTES, report
 

@@ -12,8 +12,9 @@ from bridge.domain.events import RunEvent
 from bridge.domain.identity import short_hash
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import TEXT_LIMIT, ActionStatus, AmlEvent, RuleAction
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.report import MESSAGE_LIMIT_BYTES
 
 RUN_ENDED = "Bridge.RunEnded"

@@ -11,8 +11,9 @@ from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
 from bridge.domain.inputs import shown
 from bridge.domain.jobs import Job
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services import check_chain
 from bridge.services.accept_runs import not_allowed
 from bridge.services.find_job import find_job

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.commands import LAST_STEP, CheckRun
-from bridge.ports import Bridge, Message, Queue
+from bridge.domain.queues import Queue
+from bridge.ports import Bridge, Message
 
 #: Minutes after submission; hourly from there on.
 FIRST_STEPS = (2, 5, 15, 30, 60)

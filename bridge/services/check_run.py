@@ -9,8 +9,9 @@ from bridge.domain.commands import CheckRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError
 from bridge.domain.events import RunEvent
 from bridge.domain.jobs import Job, JobDetails
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import BridgeStatus, JobStatus
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services import check_chain
 from bridge.services.bridge_events import tell_end
 from bridge.services.find_job import is_ours

@@ -10,10 +10,11 @@ from bridge.domain.actions import ActionCommand, Occasion
 from bridge.domain.aml_events import workspace_of
 from bridge.domain.errors import Paced, PermanentError, RetryableError
 from bridge.domain.identity import short_hash
+from bridge.domain.queues import Queue
 from bridge.domain.records import ActionStatus, AmlEvent, RuleAction
 from bridge.domain.rules import SubmitAction
 from bridge.domain.verdicts import Reason, Verdict, guard, judge
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.action_rows import action_row
 from bridge.services.find_job import known_workspace
 from bridge.services.plan_actions import command_for, submit_by_rule

@@ -9,8 +9,9 @@ from bridge.domain.actions import ActionCommand
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import Violation
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records, body_digest
-from bridge.ports import Bridge, DeadLetterFilter, Queue
+from bridge.ports import Bridge, DeadLetterFilter
 from bridge.services.accept_runs import RunRequest, command_or_violations, idempotency_key
 
 #: Of letters that an older version kept, and of messages without the property.

@@ -8,9 +8,10 @@ from bridge.domain.aml_events import RunHint
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import Paced, RetryableError
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records, dead_letter
 from bridge.domain.verdicts import Reason
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services import check_chain
 from bridge.services.bridge_events import publish_end, publish_fired
 from bridge.services.decide_rules import Decisions, RulesWait, correlation_of, decide_rules

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from bridge.domain.errors import RefusedData, RetryableError
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records, dead_letter
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.report import send_records
 
 REFUSED = "REFUSED_BY_LEDGER"

@@ -10,9 +10,10 @@ from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.events import RunEvent
 from bridge.domain.inputs import Violation
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.statuses import BridgeStatus
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.accept_runs import not_allowed
 from bridge.services.find_dead_letters import DeadEvents, OpenLetter, ReadLetter, open_dead_letters
 from bridge.services.ingest_event import ingest_event

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from bridge.domain.events import RunEvent
 from bridge.domain.identity import short_hash
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 
 #: A Standard queue takes 256 KB, properties and envelope included.
 MESSAGE_LIMIT_BYTES = 192 * 1024

@@ -6,8 +6,9 @@ from typing import Any
 
 from bridge.domain.actions import ActionCommand
 from bridge.domain.errors import RetryableError
+from bridge.domain.queues import Queue
 from bridge.domain.records import ActionStatus, DeadLetter, Records, RuleAction, dead_letter
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.action_rows import action_row
 from bridge.services.report import send_records
 

@@ -10,9 +10,10 @@ from bridge.domain.errors import JobExists, Paced, PermanentError, PipelineFull,
 from bridge.domain.inputs import InputType, Violation, aml_literal
 from bridge.domain.jobs import Job, JobRequest
 from bridge.domain.pipelines import Pipeline
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services import check_chain
 from bridge.services.accept_runs import (
     RunRequest,

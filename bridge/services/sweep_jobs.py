@@ -8,7 +8,8 @@ from bridge.domain import statuses, tags
 from bridge.domain.commands import CheckRun
 from bridge.domain.identity import is_run_id
 from bridge.domain.jobs import Job
-from bridge.ports import Bridge, Message, Queue
+from bridge.domain.queues import Queue
+from bridge.ports import Bridge, Message
 from bridge.services.find_job import is_ours
 
 log = logging.getLogger(__name__)

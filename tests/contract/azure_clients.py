@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.credential import EmulatorCredential, app_credential
 from bridge.adapters.pacing import Pace
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.local.stack import Stack, local_stack
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.entra_service import EntraService
 
 

@@ -7,7 +7,7 @@ import pytest
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.ports import Ledger
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 
 KINDS = ("memory", "snowflake")
 

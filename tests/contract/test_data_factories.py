@@ -23,7 +23,7 @@ from bridge.domain.errors import (
 )
 from bridge.local.stack import Stack
 from bridge.ports import DataFactories
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.azure_clients import aml_clients
 
 FACTORY = "contract-factory"

@@ -17,7 +17,7 @@ from bridge.domain.errors import PermanentError, RetryableError, ServiceUnavaila
 from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
 from bridge.ports import Deployments
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.azure_clients import aml_clients
 
 

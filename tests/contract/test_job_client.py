@@ -21,7 +21,7 @@ from bridge.domain.jobs import JobDetails, JobRequest
 from bridge.local.endpoints import WORKSPACE
 from bridge.local.stack import Stack
 from bridge.ports import JobClient
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.azure_clients import aml_clients, clients_at
 
 COMPONENT = "azureml:churn_training:3"

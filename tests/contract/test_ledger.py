@@ -22,7 +22,7 @@ from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.local.stack import Stack
 from bridge.ports import DeadLetterFilter, Ledger, RunFilter
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.ledgers import KINDS, ledger_of_kind
 
 NOW = datetime.now(UTC).replace(microsecond=0)

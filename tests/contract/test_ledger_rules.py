@@ -19,7 +19,7 @@ from bridge.domain.statuses import BridgeStatus
 from bridge.local.stack import Stack
 from bridge.payloads import lossless
 from bridge.ports import Ledger
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from tests.contract.ledgers import KINDS, ledger_of_kind
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -12,10 +12,11 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.domain.commands import CheckRun, Origin, SubmitRun
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, Throttled
+from bridge.domain.queues import Queue
 from bridge.local.stack import Stack
 from bridge.payloads import bodies, commands
-from bridge.ports import Message, MessageSender, OutgoingMessage, Queue
-from bridge.settings import Settings
+from bridge.ports import Message, MessageSender, OutgoingMessage
+from bridge.settings.app_settings import Settings
 
 #: What is in a queue: (message id, body text, due).
 Content = Callable[[Queue], list[tuple[str, str, Any]]]

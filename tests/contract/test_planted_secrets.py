@@ -27,12 +27,13 @@ from bridge.domain.channels import Channel, ChannelKind
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import BridgeError
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as queue_handlers
 from bridge.handlers import runs as run_handlers
 from bridge.payloads import bodies
 from bridge.payloads.control import ControlCommand
-from bridge.ports import Bridge, Message, Queue
-from bridge.settings import Settings
+from bridge.ports import Bridge, Message
+from bridge.settings.app_settings import Settings
 from bridge.settings.secrets import secret_values
 from tests.contract.azure_clients import clients_at
 from tests.security.echo import Echo, echo

@@ -14,10 +14,11 @@ from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import JobDetails
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.statuses import JobStatus
 from bridge.payloads import event_grid
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.act import act
 from bridge.services.check_run import check_run
 from bridge.services.deploy_model import deploy_model

@@ -16,12 +16,13 @@ from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import PoisonMessage, ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies, event_grid, lossless
 from bridge.payloads.commands import read_submit
 from bridge.payloads.control import read_control, write_control
 from bridge.payloads.records import read_records, write_records
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.check_chain import due_at, schedule_next
 from tests.fuzz import strategies
 from tests.fuzz.strategies import as_json, changed

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from bridge.adapters.memory import MemoryQueues
 from bridge.domain.errors import PoisonMessage
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.handlers import lifecycle
 from bridge.payloads import bodies, event_grid, lossless, snowflake_notifications
 from bridge.payloads.control import read_control
 from bridge.payloads.event_grid import UnreadableEvent
 from bridge.payloads.external_function import UnusableRequest, WireRow, read_context, read_rows, unpack, write_rows
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.fuzz import strategies
 from tests.fuzz.strategies import as_json, changed
 from tests.unit.invocations import BATCH_ID, batch, document

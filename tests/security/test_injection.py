@@ -20,11 +20,12 @@ from bridge.domain.errors import BridgeError
 from bridge.domain.event_fields import filled
 from bridge.domain.jobs import JobRequest
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.handlers import queues as queue_handlers
 from bridge.payloads import bodies
 from bridge.payloads.notifications import teams_body, webhook_body
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.act import act
 from bridge.services.run_and_wait import ROWS_KEPT, RecentBatches
 from bridge.services.send_outbound import MessageRequest, send_messages

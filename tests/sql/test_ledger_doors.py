@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from bridge.adapters.memory import MemoryQueues
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as handlers
 from bridge.payloads.records import read_records, write_records
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.invocations import message
 from tests.unit.requests import put_aside
 

@@ -10,10 +10,11 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.actions import Notify
 from bridge.domain.event_kinds import kind_of
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records, RuleAction
 from bridge.domain.rules import Action, Condition, NotifyAction, Rule, Rules, SubmitAction
 from bridge.payloads.control import ControlCommand
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.decide_rules import Decisions
 from tests.conftest import WORKSPACE_ID, pipeline
 

@@ -6,8 +6,9 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.events import RunEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunRequest, accept_runs
 
 #: Whoever has a function key.

@@ -16,11 +16,12 @@ from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import JobDetails
 from bridge.domain.pipelines import Allow, Catalogue
 from bridge.domain.places import Places
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
 from bridge.domain.statuses import JobStatus, is_terminal
-from bridge.ports import Body, Bridge, Message, Outbound, Queue, Reactions
+from bridge.ports import Body, Bridge, Message, Outbound, Reactions
 from bridge.services.act import act
 from bridge.services.cancel_run import cancel_run
 from bridge.services.check_run import check_run

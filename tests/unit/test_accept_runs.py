@@ -7,8 +7,9 @@ import pytest
 from bridge.adapters.memory import MemoryQueues
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import BridgeStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import accept_runs
 from tests.unit.requests import reported, request, statuses
 

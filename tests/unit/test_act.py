@@ -12,11 +12,12 @@ from bridge.adapters.memory_reactions import MemoryDataFactories, MemoryNotifier
 from bridge.domain.actions import Deploy, Notify, Occasion, Publish, RunDataFactory
 from bridge.domain.errors import AccessDenied, PermanentError, ServiceUnavailable, Throttled
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.handlers import queues as handlers
 from bridge.handlers.dead_letters import read_letter
 from bridge.payloads import bodies
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.act import act
 from bridge.services.replay_dead_letters import ReplayRequest, replay_dead_letters
 from tests.unit.invocations import message

@@ -15,9 +15,10 @@ from bridge.domain.errors import AccessDenied, Paced, ServiceUnavailable, Submis
 from bridge.domain.jobs import Job
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.statuses import BridgeStatus, JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import accept_runs
 from bridge.services.active_runs import PAGES
 from bridge.services.cancel_run import cancel_run, request_cancel

@@ -12,9 +12,10 @@ from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import JobDetails
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import accept_runs
 from bridge.services.check_run import check_run
 from bridge.services.ingest_event import ingest_event

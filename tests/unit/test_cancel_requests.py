@@ -8,7 +8,8 @@ import pytest
 
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CancelRun
-from bridge.ports import Bridge, Queue
+from bridge.domain.queues import Queue
+from bridge.ports import Bridge
 from bridge.services.cancel_run import CancelRequest, cancel_run, request_cancels
 from bridge.services.submit_run import submit_run
 from tests.unit.requests import KEY, accepted, reported

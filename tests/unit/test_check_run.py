@@ -9,8 +9,9 @@ from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable, Throttled
 from bridge.domain.jobs import JobDetails
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services import check_chain
 from bridge.services.check_run import check_run
 from bridge.services.submit_run import submit_run

@@ -10,8 +10,9 @@ import pytest
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.rules import CHAIN_LIMIT, PublishAction
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunRequest
 from bridge.services.decide_rules import RulesWait, decide_rules
 from bridge.services.submit_run import submit_run

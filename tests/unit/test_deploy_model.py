@@ -9,8 +9,9 @@ from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_reactions import MemoryDeployments
 from bridge.domain.actions import Deploy, Occasion
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.deploy_model import LAST_AFTER, LOOKS, deploy_model
 from tests.unit.occasions import controls, decisions, rule, take, with_rules
 from tests.unit.requests import put_aside

@@ -10,11 +10,12 @@ from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable, SubmissionRejected
 from bridge.domain.jobs import JobDetails
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.check_run import check_run
 from bridge.services.submit_run import submit_request, submit_run
 from tests.unit.invocations import message

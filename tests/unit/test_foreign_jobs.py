@@ -6,8 +6,9 @@ import pytest
 
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.cancel_run import cancel_run, request_cancel
 from bridge.services.check_run import check_run
 from bridge.services.find_job import find_job

@@ -15,9 +15,10 @@ from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.errors import ConfigurationError, ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.payloads import bodies
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, bindings, functions, handler
 from tests.unit.invocations import document, http, message, problem, sample
 from tests.unit.requests import accepted, put_aside, statuses

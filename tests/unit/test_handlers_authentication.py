@@ -17,15 +17,16 @@ import pytest
 import function_app
 from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
-from bridge.bootstrap import build
+from bridge.assembly import build
 from bridge.domain import events
 from bridge.domain.callers import CallerIdentity, KeyAuthenticator
 from bridge.domain.commands import CancelRun, SubmitRun
 from bridge.domain.errors import CallerRefused, ServiceUnavailable, Unauthenticated
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.handlers import dead_letters, lifecycle, runs, snowflake
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.conftest import pipeline
 from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, handler
 from tests.unit.invocations import batch, document, http, problem

@@ -15,9 +15,10 @@ from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import InputSpec, InputType, Violation
 from bridge.domain.pipelines import Allow, Catalogue, Pipeline
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import BridgeStatus
 from bridge.handlers import runs
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunAnswer
 from tests.unit.invocations import document, http, problem
 from tests.unit.requests import reported

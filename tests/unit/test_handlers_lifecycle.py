@@ -12,9 +12,10 @@ from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.commands import CancelRun
 from bridge.domain.errors import ServiceUnavailable, Throttled
+from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.handlers import lifecycle
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.invocations import BATCH_ID, batch, document, problem
 from tests.unit.requests import accepted, reported, request
 

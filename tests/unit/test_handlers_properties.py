@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as handlers
 from bridge.handlers import runs, snowflake
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.invocations import SNOWFLAKE_HEADERS, document, http, message
 
 any_request = settings(

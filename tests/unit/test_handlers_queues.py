@@ -10,12 +10,13 @@ from bridge.domain import identity
 from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import ConfigurationError, PermanentError, RetryableError, ServiceUnavailable
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies, lossless
 from bridge.payloads.commands import QUEUE_DOOR, write_submit
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.conftest import pipeline
 from tests.unit.invocations import message
 from tests.unit.requests import accepted, put_aside, reported, request, statuses

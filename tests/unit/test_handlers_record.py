@@ -9,12 +9,13 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import RefusedData, ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
 from bridge.payloads.commands import write_submit
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.invocations import message
 from tests.unit.requests import accepted, put_aside, statuses
 

@@ -12,10 +12,11 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import dead_letters, runs
-from bridge.ports import Bridge, DeadLetterFilter, Queue
+from bridge.ports import Bridge, DeadLetterFilter
 from tests.unit.invocations import document, http, problem
 from tests.unit.requests import accepted, reported, request
 

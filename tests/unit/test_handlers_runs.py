@@ -12,10 +12,11 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import CancelRun
 from bridge.domain.errors import ConfigurationError, ServiceUnavailable, Throttled
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import runs
-from bridge.ports import Bridge, Queue, RunFilter
+from bridge.ports import Bridge, RunFilter
 from bridge.services.submit_run import submit_run
 from tests.unit.invocations import document, http, problem
 from tests.unit.requests import accepted

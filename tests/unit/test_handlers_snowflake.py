@@ -16,8 +16,9 @@ from bridge.domain.errors import AccessDenied, ServiceUnavailable, Throttled
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Catalogue, Pipeline
+from bridge.domain.queues import Queue
 from bridge.handlers import snowflake
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from tests.unit.invocations import BATCH_ID, SNOWFLAKE_HEADERS, batch, document, problem
 from tests.unit.requests import reported
 

@@ -14,10 +14,11 @@ from azure.functions.timer import TimerRequest
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.handlers import queues as handlers
 from bridge.handlers import triggers
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.submit_run import submit_run
 from tests.unit.invocations import message, sample
 from tests.unit.requests import accepted, put_aside, reported, statuses

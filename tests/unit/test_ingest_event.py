@@ -11,9 +11,10 @@ from bridge.domain.actions import Notify
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.bridge_events import tell_end
 from bridge.services.ingest_event import ingest_event
 from tests.unit.occasions import RUN_ID, TAGS, controls, decisions, happening, kept, rule, run_changed, take, with_rules

@@ -8,8 +8,9 @@ from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services.record_events import record_events
 
 HOST_JSON = Path(__file__).parents[2] / "host.json"

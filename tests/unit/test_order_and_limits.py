@@ -11,9 +11,10 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import RetryableError, ServiceUnavailable, Throttled
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Message, Queue
+from bridge.ports import Bridge, Message
 from bridge.services import check_chain
 from bridge.services.accept_runs import accept_runs
 from bridge.services.check_run import check_run

@@ -10,9 +10,10 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events, identity
 from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.cancel_run import cancel_run, request_cancel
 from bridge.services.check_run import check_run
 from bridge.services.ingest_event import ingest_event

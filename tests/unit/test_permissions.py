@@ -10,10 +10,11 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import CancelRun, Origin, SubmitRun
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records, dead_letter
 from bridge.domain.statuses import JobStatus
 from bridge.handlers.dead_letters import read_letter
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunRequest, accept_runs
 from bridge.services.cancel_run import cancel_run, request_cancel
 from bridge.services.replay_dead_letters import ReplayRequest, replay_dead_letters

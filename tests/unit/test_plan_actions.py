@@ -12,8 +12,9 @@ from bridge.domain.actions import Deploy, Notify, Publish, RunDataFactory
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.rules import DataFactoryAction, DeployAction, NotifyAction, PublishAction, SubmitAction
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.decide_rules import decide_rules
 from tests.conftest import pipeline
 from tests.unit.occasions import (

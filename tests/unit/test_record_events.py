@@ -10,8 +10,9 @@ from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.errors import RefusedData, ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.record_events import BUDGET, record_events
 from tests.unit.requests import reported
 

@@ -14,10 +14,11 @@ from bridge.domain.commands import CancelRun, CheckRun, SubmitRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus
 from bridge.handlers.dead_letters import read_letter
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.check_run import check_run
 from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
 from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters

@@ -11,8 +11,9 @@ from bridge.domain import identity
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as handlers
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.ingest_event import ingest_event
 from tests.conftest import pipeline
 from tests.unit.invocations import message

@@ -14,9 +14,10 @@ from bridge.domain.commands import Origin, SubmitRun
 from bridge.domain.errors import ServiceUnavailable
 from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.statuses import JobStatus
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.accept_runs import RunAnswer, accept_runs
 from bridge.services.rerun import RerunRefusal, RerunRequest, rerun_runs
 from tests.unit.requests import accepted, reported, request

@@ -9,8 +9,9 @@ import pytest
 from bridge.adapters.memory import MemoryClock, MemoryQueues
 from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.rules import SubmitAction
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.decide_rules import decide_rules
 from tests.unit.occasions import (
     RETRAIN,

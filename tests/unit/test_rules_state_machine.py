@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.domain.rules import DeployAction, Rules, SubmitAction
 from bridge.domain.statuses import JobStatus, is_terminal, job_rank
-from bridge.ports import Queue
 from bridge.services.accept_runs import accept_runs
 from bridge.services.cancel_run import request_cancel
 from tests.unit.occasions import rule as a_rule

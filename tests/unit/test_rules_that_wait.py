@@ -9,9 +9,10 @@ from bridge.domain.actions import Notify
 from bridge.domain.commands import CheckRun
 from bridge.domain.errors import AccessDenied, Paced, ServiceUnavailable, Throttled
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.ingest_event import ingest_event
 from tests.unit.invocations import message
 from tests.unit.occasions import RUN_ID, controls, decisions, kept, rule, run_changed, take, with_rules

@@ -13,9 +13,10 @@ from bridge.adapters.memory_ledger import MemoryLedger
 from bridge.domain import events
 from bridge.domain.commands import SubmitRun
 from bridge.domain.errors import ServiceUnavailable
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.handlers import run_and_wait
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.run_and_wait import BATCHES_KEPT, RecentBatches
 from tests.unit.invocations import BATCH_ID, SNOWFLAKE_HEADERS, batch, document, http, problem
 

@@ -13,11 +13,12 @@ from bridge.domain.actions import Deploy, Notify, Occasion, Publish
 from bridge.domain.commands import CheckRun
 from bridge.domain.jobs import JobDetails
 from bridge.domain.pipelines import Allow, Catalogue
+from bridge.domain.queues import Queue
 from bridge.domain.statuses import JobStatus
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
 from bridge.payloads.outgoing import write_event
-from bridge.ports import Bridge, Queue
+from bridge.ports import Bridge
 from bridge.services.bridge_events import publish_end, publish_fired, tell_deployment
 from bridge.services.check_run import check_run
 from bridge.services.decide_rules import decide_rules

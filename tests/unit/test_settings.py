@@ -9,7 +9,7 @@ import pytest
 from bridge.bootstrap import App
 from bridge.domain.errors import ConfigurationError
 from bridge.local.endpoints import Ports, app_settings
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 from bridge.settings.reader import Secret
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def environ() -> dict[str, str]:
 
 
 def known_settings() -> set[str]:
-    source = (ROOT / "bridge" / "settings" / "__init__.py").read_text()
+    source = (ROOT / "bridge" / "settings" / "app_settings.py").read_text()
     names = set(re.findall(r'reader\.\w+\(\s*"(\w+)"', source)) | {"SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PASSWORD"}
     return names | {f"{queue}_QUEUE" for queue in ("RUN_COMMANDS", "RUN_CONTROL", "RUN_EVENTS", "INBOUND_EVENTS")}
 

@@ -9,7 +9,8 @@ import pytest
 from bridge.adapters.memory import MemoryClock, MemoryJobs, MemoryQueues
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.errors import AccessDenied, ServiceUnavailable, SubmissionRejected, Throttled
-from bridge.ports import Bridge, Message, Queue
+from bridge.domain.queues import Queue
+from bridge.ports import Bridge, Message
 from bridge.services.submit_run import submit_request, submit_run
 from tests.unit.requests import accepted, put_aside, reported, request, statuses
 
