@@ -86,6 +86,8 @@ class Message:
     body: Body
     #: Not to be delivered before; None for now.
     due: datetime | None = None
+    #: The body as `MessageSender.text` gives it, where it was asked for already.
+    text: str | None = None
 
 
 class MessageSender(Protocol):
@@ -101,7 +103,10 @@ class MessageSender(Protocol):
         """
 
     def text(self, body: Body) -> str:
-        """The body as it is sent."""
+        """The body as it is sent: ASCII, so that its characters are its bytes."""
+
+    def parts(self, records: Records, limit: int) -> Iterable[tuple[Records, str]]:
+        """The records in parts, each with its text, of so many bytes at most or of one record."""
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         """Send all to any queue of the namespace, by its name at the broker.

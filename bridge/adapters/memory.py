@@ -12,8 +12,10 @@ from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.queues import Queue
+from bridge.domain.records import Records
 from bridge.payloads import bodies, commands, control, event_grid, records
 from bridge.payloads.outgoing import event_bytes
+from bridge.payloads.records import split_records
 from bridge.ports import Body, Message, OutgoingMessage
 
 #: Of a Standard queue.
@@ -54,13 +56,20 @@ class MemoryQueues:
         with self._lock:
             if self.failures:
                 raise self.failures.pop(0)
-            if any(len(bodies.write(message.body).encode()) > LARGEST_MESSAGE for message in messages):
+            texts = [message.text or bodies.write(message.body) for message in messages]
+            if any(len(text) > LARGEST_MESSAGE for text in texts):
                 raise PermanentError("a message is too large", code="TOO_LARGE")
             # Through the wire format and back, as a broker does it.
-            self.sent[queue] += [replace(message, body=_reread(queue, message.body)) for message in messages]
+            self.sent[queue] += [
+                replace(message, body=_reread(queue, message.body, text), text=None)
+                for message, text in zip(messages, texts, strict=True)
+            ]
 
     def text(self, body: Body) -> str:
         return bodies.write(body)
+
+    def parts(self, records: Records, limit: int) -> Iterable[tuple[Records, str]]:
+        return split_records(records, limit)
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         with self._lock:
@@ -73,8 +82,7 @@ class MemoryQueues:
             self.posted.setdefault(queue, []).extend(messages)
 
 
-def _reread(queue: Queue, body: Body) -> Body:
-    text = bodies.write(body)
+def _reread(queue: Queue, body: Body, text: str) -> Body:
     if isinstance(body, InboundEvent):  # its door travels beside the text
         return replace(body, event=event_grid.read_events(text, body.event.door)[0])
     readers: dict[Queue, Callable[[str], Body]] = {

@@ -5,14 +5,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
-from bridge.domain.records import AmlEvent, Records
+from bridge.domain.records import TABLES, AmlEvent, Records
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row
@@ -53,12 +52,10 @@ class SnowflakeLedger:
         self._hints_pause_until = 0.0
 
     def write(self, records: Records) -> None:
-        for field in fields(records):
-            rows = getattr(records, field.name)
-            if field.name == "try_" or not rows:
-                continue
-            for bind in _binds(map(row, rows)):
-                self._execute(f"insert_{field.name}", [bind])
+        for table in TABLES:
+            rows = map(lossless.dumps, map(row, getattr(records, table)))
+            for bind in _binds(rows if records.texts is None else records.texts.get(table, ())):
+                self._execute(f"insert_{table}", [bind])
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         rows = self._execute("one_run", [run_id])
@@ -216,11 +213,11 @@ def _is_lost(error: Exception, connection: Any) -> bool:
     return getattr(error, "errno", None) in LOST_SESSION or bool(connection.is_closed())
 
 
-def _binds(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """JSON arrays that stay under the bind's limit."""
+def _binds(rows: Iterable[str]) -> Iterator[str]:
+    """JSON arrays that stay under the bind's limit; each text has one row or several."""
     texts: list[str] = []
     size = 0
-    for text in map(lossless.dumps, rows):
+    for text in rows:
         if texts and size + len(text) > BIND_LIMIT:
             yield f"[{','.join(texts)}]"
             texts, size = [], 0

@@ -14,7 +14,7 @@ def run_id(bridge_name: str, pipeline: str, idempotency_key: str) -> str:
 
     26 base32 characters keep 130 bits of the digest; lower case, because AML's names are case-sensitive.
     """
-    digest = _digest([bridge_name, pipeline, idempotency_key])
+    digest = _digest([bridge_name, pipeline, idempotency_key])[:20]  # whole groups, of which 26 characters are taken
     return "r-" + base64.b32encode(digest).decode().lower()[:26]
 
 
@@ -56,9 +56,8 @@ def short_hash(parts: Iterable[str]) -> str:
 
 def _digest(parts: Iterable[str]) -> bytes:
     """Length-prefixed, so that ("a", "bc") and ("ab", "c") differ."""
-    digest = hashlib.sha256()
+    pieces: list[bytes] = []
     for part in parts:
         raw = part.encode()
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return digest.digest()
+        pieces += (len(raw).to_bytes(8, "big"), raw)
+    return hashlib.sha256(b"".join(pieces)).digest()

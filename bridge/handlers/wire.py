@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import azure.functions as func
@@ -35,7 +35,9 @@ class Batch:
         """Where a row's request came from."""
         return Origin(
             source=SOURCE,
-            **asdict(self.caller),
+            principal=self.caller.principal,
+            roles=self.caller.roles,
+            app_roles=self.caller.app_roles,
             correlation_id=self.correlation_id,
             query_id=self.context.query_id,
             query_batch_id=self.context.query_batch_id,

@@ -58,6 +58,8 @@ class RunAnswer:
 class _Batch:
     answers: list[RunAnswer] = field(default_factory=list)
     commands: list[SubmitRun] = field(default_factory=list)
+    #: Of the commands, in their order.
+    texts: list[str] = field(default_factory=list)
     facts: list[RunEvent] = field(default_factory=list)
     #: run id -> fingerprint, of this request.
     seen: dict[str, str] = field(default_factory=dict)
@@ -114,15 +116,18 @@ def _decide(request: RunRequest, batch: _Batch, now: datetime, bridge: Bridge) -
     key = idempotency_key(request)
     run_id = identity.run_id(bridge.name, request.pipeline, key)
     outcome = command_or_violations(request, run_id, bridge, accepted_at=now)
+    text = ""
     if isinstance(outcome, SubmitRun):
         earlier = batch.seen.get(run_id)
+        text = bridge.sender.text(outcome)
         if earlier is not None and earlier != outcome.fingerprint:
             outcome = [_conflict(key)]
-        elif (size := len(bridge.sender.text(outcome).encode())) > MESSAGE_LIMIT_BYTES:
-            outcome = [_too_large(size)]
+        elif len(text) > MESSAGE_LIMIT_BYTES:
+            outcome = [_too_large(len(text))]
     if isinstance(outcome, SubmitRun):
         if run_id not in batch.seen:
             batch.commands.append(outcome)
+            batch.texts.append(text)
             batch.seen[run_id] = outcome.fingerprint
         columns = events.request_columns(outcome)
         batch.facts.append(events.bridge_fact(run_id, BridgeStatus.ACCEPTED, outcome.attempt, now, **columns))
@@ -230,7 +235,10 @@ def rejection(request: RunRequest, run_id: str, violations: Sequence[Violation],
 
 def _queue(batch: _Batch, bridge: Bridge) -> None:
     """Commands first: a run without its ACCEPTED row is whole, an ACCEPTED row without its run would be a lie."""
-    commands = [Message(message_id=command.message_id, body=command) for command in batch.commands]
+    commands = [
+        Message(message_id=command.message_id, body=command, text=text)
+        for command, text in zip(batch.commands, batch.texts, strict=True)
+    ]
     if commands:
         bridge.sender.send(Queue.RUN_COMMANDS, commands)
     if batch.facts:

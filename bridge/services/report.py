@@ -1,6 +1,6 @@
 """Tells the ledger what happened: facts go to the queue `run-events`, whose consumer is the only writer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from bridge.domain.events import RunEvent
@@ -23,21 +23,19 @@ def report(facts: Sequence[RunEvent], bridge: Bridge) -> None:
 
 def send_records(records: Records, bridge: Bridge, *, due: datetime | None = None) -> None:
     """Send records to the ledger's queue, split until each message fits."""
-    parts = _fitting(records, bridge)
-    messages = [Message(message_id=_records_id(part), body=part, due=due) for part in parts]
+    messages = [
+        Message(message_id=_records_id(part), body=part, text=text, due=due) for part, text in _fitting(records, bridge)
+    ]
     bridge.sender.send(Queue.RUN_EVENTS, messages)
 
 
-def _fitting(records: Records, bridge: Bridge) -> list[Records]:
-    if not len(records):
-        return []
-    size = len(bridge.sender.text(records).encode())
-    if size <= RECORDS_LIMIT_BYTES:
-        return [records]
-    if len(records) == 1:
-        return [records if size <= MESSAGE_LIMIT_BYTES else records.lighter()]
-    left, right = records.halves()
-    return _fitting(left, bridge) + _fitting(right, bridge)
+def _fitting(records: Records, bridge: Bridge) -> Iterator[tuple[Records, str]]:
+    for part, text in bridge.sender.parts(records, RECORDS_LIMIT_BYTES):
+        if len(text) <= MESSAGE_LIMIT_BYTES:
+            yield part, text
+        else:
+            lighter = part.lighter()
+            yield lighter, bridge.sender.text(lighter)
 
 
 def _records_id(records: Records) -> str:

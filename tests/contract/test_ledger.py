@@ -21,6 +21,8 @@ from bridge.domain.events import RunEvent
 from bridge.domain.records import DeadLetter, Records, dead_letter
 from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.local.stack import Stack
+from bridge.payloads import bodies
+from bridge.payloads.records import read_records
 from bridge.ports import DeadLetterFilter, Ledger, RunFilter
 from bridge.settings.app_settings import Settings
 from tests.contract.ledgers import KINDS, ledger_of_kind
@@ -100,6 +102,21 @@ def test_a_decimal_keeps_its_value(ledger: Ledger) -> None:
 
     assert run is not None
     assert run["inputs"]["rate"] == Decimal("0.1")
+
+
+def test_rows_as_they_came_are_the_rows_that_would_be_written(ledger: Ledger) -> None:
+    run_id, anew = new_run(), new_run()
+    facts = (accepted(run_id), events.job_fact(run_id, JobStatus.RUNNING, NOW, started_at=NOW, outputs={"a": "ü\"'"}))
+    came = [read_records(bodies.write(Records(run_events=(fact,)))) for fact in facts]
+    assert all(records.texts for records in came)
+
+    ledger.write(Records.together(came))
+    ledger.write(Records(run_events=tuple(replace(fact, run_id=anew) for fact in facts)))
+
+    runs = ledger.runs_by_id([run_id, anew])
+    assert {name: runs[run_id][name] for name in SHOWN if name != "query_batch_id"} == {
+        name: runs[anew][name] for name in SHOWN if name != "query_batch_id"
+    }
 
 
 def test_history_shows_each_event_once_in_order(ledger: Ledger) -> None:

@@ -159,6 +159,7 @@ def test_records_that_are_read_are_written_and_read_as_the_same(body: str) -> No
         return
 
     assert read_records(lossless.dumps(write_records(records))) == records
+    assert read_records(body + " ") == records, "read with care"
 
 
 # found by the tests above, kept by name

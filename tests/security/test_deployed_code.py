@@ -128,7 +128,7 @@ def test_every_name_of_a_statement_is_written_in_the_adapter() -> None:
     names = {ast.unparse(node.args[0]) for node in calls}
 
     assert calls
-    assert {name for name in names if not name.startswith("'")} == {"name", "f'insert_{field.name}'"}
+    assert {name for name in names if not name.startswith("'")} == {"name", "f'insert_{table}'"}
 
 
 @pytest.mark.parametrize("name", MODULES)

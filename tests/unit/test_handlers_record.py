@@ -106,8 +106,18 @@ def test_a_row_that_the_ledger_refuses_leaves_alone(bridge: Bridge, ledger: Memo
     assert [letter.reason for letter in ledger.records.dead_letters] == ["REFUSED_BY_LEDGER"]
 
 
+def test_rows_that_are_refused_as_they_came_are_written_anew(bridge: Bridge, ledger: MemoryLedger) -> None:
+    """A time in another form of ISO 8601, say, that only we can read."""
+    ledger.failures.append(RefusedData("no such time", code="100040"))
+
+    handlers.record([message(fact(f"r-{i}", bridge)) for i in range(3)], bridge)
+
+    assert len(ledger.records.run_events) == 3
+    assert ledger.records.dead_letters == ()
+
+
 def test_when_nothing_can_be_kept_the_broker_keeps_the_batch(bridge: Bridge, ledger: MemoryLedger) -> None:
-    ledger.failures += [RefusedData("no", code="1")] * 2
+    ledger.failures += [RefusedData("no", code="1")] * 3  # as it came, written anew, its letter
 
     with pytest.raises(RefusedData):
         handlers.record([message(fact("r-1", bridge))], bridge)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import simplejson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,32 @@ def test_what_is_written_is_read_again(value: Any) -> None:
     assert lossless.loads(text) == value
     assert lossless.loads(text.encode()) == value
     assert lossless.dumps(lossless.loads(text)) == text
+
+
+@given(values)
+@settings(deadline=None)
+def test_a_value_is_written_as_simplejson_writes_it(value: Any) -> None:
+    expected = simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    assert lossless.dumps(value) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["\udc00", "\udc00]}", "\udc00null", 'a"\udc001', "\udc001x", "1\udc00", '\\"\udc001', '","\udc001']
+)
+def test_no_text_can_pretend_to_be_more_than_it_is(text: str) -> None:
+    assert json.loads(lossless.dumps([text, Decimal("1.50")])) == [text, 1.5]
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), float("nan"), float("inf")])
+def test_what_is_no_number_of_json_is_not_written(value: Any) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        lossless.dumps([value])
+
+
+def test_what_is_no_json_at_all_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="set cannot be JSON"):
+        lossless.dumps({"a": {1}})
 
 
 def test_the_same_value_is_the_same_text_whatever_the_order_of_its_keys() -> None:
