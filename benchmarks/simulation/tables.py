@@ -1,0 +1,179 @@
+"""What is printed: the same tables as text to read and as Markdown for `docs/scale.md`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.simulation import limits
+from benchmarks.simulation.costs import (
+    CREDIT_QUOTA,
+    MESSAGE_BYTES,
+    MESSAGE_CPU_MS,
+    RESUME_SECONDS,
+    STATEMENT_SECONDS,
+    Costs,
+    Measured,
+)
+from benchmarks.simulation.flow import at_most
+from benchmarks.simulation.loads import PEAK_SHARE
+from benchmarks.simulation.scenarios import NAMES, Cell, Outcome, needs
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as they are shown; the first column names the line."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        shown = (
+            "  ".join(cell.rjust(width) if number else cell.ljust(width) for number, (cell, width) in enumerate(pairs))
+            for pairs in (list(zip(line, widths, strict=True)) for line in lines)
+        )
+        return "\n".join([self.title, *(line.rstrip() for line in shown)])
+
+    def markdown(self) -> str:
+        lines = [self.header, ["---"] + ["---:"] * (len(self.header) - 1), *self.rows]
+        return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def seconds(value: float) -> str:
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def percent(part: float) -> str:
+    if part < 0.0001:
+        return "< 0.01 %"
+    return f"{100 * part:,.0f} %" if part >= 0.0995 else f"{100 * part:.2g} %"
+
+
+def of_a_run(needed: Costs, job_minutes: int) -> Table:
+    cells = {
+        "submissions (ARM writes)": needed.writes,
+        "looks at the job (ARM reads)": needed.reads,
+        "messages, each sent and received": needed.messages,
+        "of them for record": needed.record_messages,
+        "events of Azure ML": needed.events,
+        "rows": needed.rows,
+    }
+    rows = [[name, str(count)] for name, count in cells.items()]
+    return Table(f"One run whose job takes {job_minutes} minutes", ["what", "count"], rows)
+
+
+def of_limits(outcomes: Sequence[Outcome]) -> Table:
+    rows = []
+    for name, title in NAMES.items():
+        rows.append([title, *(percent(getattr(outcome.pressure, name)) for outcome in outcomes)])
+    filled = (outcome.load.runs / limits.RUNS_PER_WORKSPACE for outcome in outcomes)
+    rows.append(["Azure ML: runs of a workspace, used up by each day", *map(percent, filled)])
+    return Table("Part of each limit at the busiest time, one identity", ["limit", *_names(outcomes)], rows)
+
+
+def of_outcomes(outcomes: Sequence[Outcome]) -> Table:
+    columns = [dict(_facts(outcome)) for outcome in outcomes]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    return Table("What happens, one identity", ["", *_names(outcomes)], rows)
+
+
+def _names(outcomes: Sequence[Outcome]) -> list[str]:
+    return [outcome.load.name for outcome in outcomes]
+
+
+def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    flow, ledger, shards = outcome.flow, outcome.ledger, outcome.setup.shards
+    yield "not submitted by the end", f"{shards * flow.unsubmitted:,}"
+    yield "request to submission: half", _wait(outcome, 0.5)
+    yield "request to submission: 99 %", _wait(outcome, 0.99)
+    yield "request to submission: longest", _wait(outcome, 1)
+    yield "runs that wait, at most", f"{shards * flow.most_waiting:,}"
+    yield "looks that wait, at most", f"{shards * flow.most_reads_waiting:,}"
+    yield "an end is seen late by, at most", f"{'over ' if flow.unread else ''}{seconds(max(flow.read_waits))}"
+    yield "row readable after: half", seconds(at_most(ledger.ages, 0.5))
+    yield "row readable after: longest", seconds(max(ledger.ages))
+    yield "statements", f"{ledger.statements:,}"
+    yield "starts of the warehouse", f"{ledger.starts:,}"
+    yield "warehouse seconds per 1,000 runs", f"{ledger.seconds * 1000 / outcome.submitted:,.0f}"
+    yield "credits per 1,000 runs", f"{ledger.credits * 1000 / outcome.submitted:,.3f}"
+    for name, count in outcome.instances.items():
+        yield f"instances of {name}", str(count)
+
+
+def _wait(outcome: Outcome, share: float) -> str:
+    """Of runs that were never submitted only the least is known."""
+    submitted = 1 - outcome.flow.unsubmitted / outcome.flow.waits.total()
+    return f"{'over ' if share > submitted else ''}{seconds(at_most(outcome.flow.waits, share))}"
+
+
+def of_settings(outcomes: Sequence[tuple[Outcome, int]]) -> Table:
+    """`outcomes`: each with the seconds within which it holds."""
+    columns = [dict(_settings(outcome, within)) for outcome, within in outcomes]
+    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
+    return Table("What it takes until 10 million hold", ["", *_names([each for each, _ in outcomes])], rows)
+
+
+def _settings(outcome: Outcome, within: int) -> Iterator[tuple[str, str]]:
+    need = needs(outcome)
+    yield "submitted, and the end seen, late by at most", seconds(within)
+    yield "batch window", f"{outcome.setup.window} s"
+    yield "function apps, identities, workspaces (shards)", f"{outcome.setup.shards:,}"
+    yield "subscriptions", f"{need.subscriptions:,}"
+    yield "Service Bus: Standard namespaces", f"{need.standard_namespaces:,}"
+    yield "or messaging units of Premium", f"{need.messaging_units:,}"
+    yield "looks that are due at the busiest time, of Azure's reads", percent(outcome.pressure.reads)
+    yield "clusters of the warehouse", f"{need.clusters:,}"
+    yield "statements at once, busiest minute", f"{need.at_once:,.1f}"
+    yield "processes of record, which write one by one", f"{outcome.instances['record']:,}"
+    yield from list(_facts(outcome))[1:10]
+    yield "credits a day", f"{need.credits:,.1f}"
+    yield "credits per 1,000 runs", f"{need.credits * 1000 / outcome.submitted:,.4f}"
+    yield "rows a day", f"{need.rows:,}"
+    yield "days until the workspaces are full", f"{need.days_until_full:,.0f}"
+
+
+def of_windows(cells: Sequence[Cell]) -> list[Table]:
+    """One table for each question, a line for each load, a column for each window."""
+    return [
+        _pivot(
+            f"Credits per 1,000 runs (credits in 30 days; the default credit_quota is {CREDIT_QUOTA})",
+            cells,
+            lambda cell: f"{cell.credits_per_1000:,.2f} ({cell.credits_a_month:,.0f})",
+        ),
+        _pivot("Warehouse seconds per 1,000 runs", cells, lambda cell: f"{cell.seconds_per_1000:,.0f}"),
+        _pivot(
+            "Statements (starts of the warehouse) a day",
+            cells,
+            lambda cell: f"{cell.ledger.statements:,} ({cell.ledger.starts:,})",
+        ),
+        _pivot(
+            "Seconds until a row can be read: mean, longest",
+            cells,
+            lambda cell: f"{cell.ledger.mean_age:.0f}, {max(cell.ledger.ages)}",
+        ),
+    ]
+
+
+def _pivot(title: str, cells: Sequence[Cell], show: Callable[[Cell], str]) -> Table:
+    windows = sorted({cell.window for cell in cells})
+    lines: dict[str, list[str]] = {}
+    for cell in cells:
+        lines.setdefault(cell.load.name, []).append(show(cell))
+    header = ["runs", *(f"{window} s" for window in windows)]
+    return Table(title, header, [[name, *shown] for name, shown in lines.items()])
+
+
+def of_inputs(measured: Measured) -> Table:
+    rows = [
+        ["CPU of a submission", f"{measured.submit_cpu_ms:g} ms", measured.source],
+        ["rows that record handles", f"{measured.record_rows_per_second:,.0f} a second", measured.source],
+        ["CPU of any other message", f"{MESSAGE_CPU_MS:g} ms", "assumed"],
+        ["bytes of a message", f"{MESSAGE_BYTES:,}", "assumed"],
+        ["INSERT, whatever its rows", f"{STATEMENT_SECONDS:g} s", "assumed"],
+        ["start of the warehouse", f"{RESUME_SECONDS} s", "assumed"],
+        ["runs of a peak, within an hour", percent(PEAK_SHARE), "assumed"],
+    ]
+    return Table("Inputs besides the limits", ["what", "value", "from"], rows)
