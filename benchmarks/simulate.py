@@ -39,13 +39,13 @@ def say(text: str) -> None:
     sys.stdout.write(f"{text}\n\n")
 
 
-def all_tables(options: argparse.Namespace, cells: list[Cell]) -> Iterator[tables.Table]:
+def all_tables(options: argparse.Namespace, setup: Setup, cells: list[Cell]) -> Iterator[tables.Table]:
     speed = measured(options.measures)
-    setup = Setup(job_minutes=options.job_minutes)
     yield tables.of_inputs(speed)
     yield tables.of_a_run(costs(life(options.job_minutes)), options.job_minutes)
     outcomes = [simulate(Load(runs, has_peak), setup, speed) for runs in RUNS for has_peak in (False, True)]
     yield tables.of_limits(outcomes)
+    yield tables.of_reach(RUNS[-1], setup)
     yield tables.of_outcomes(outcomes)
     yield tables.of_settings(_held(setup, speed, options.within))
     yield from tables.of_windows(cells)
@@ -77,16 +77,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
+    setup = Setup(job_minutes=options.job_minutes)
     loads = [Load(runs, has_peak) for has_peak in (False, True) for runs in WINDOW_RUNS]
-    cells = windows(loads, WINDOWS)
-    for table in all_tables(options, cells):
+    cells = windows(loads, WINDOWS, setup)
+    for table in all_tables(options, setup, cells):
         say(table.markdown() if options.table else table.text())
     alone = WRITES_PER_SECOND / EXECUTE_INSTANCES
     say(f"One instance alone, of EXECUTE_MAX_INSTANCES={EXECUTE_INSTANCES}, submits {alone:g} runs a second.")
     if options.plot:
         from benchmarks.simulation.plot import draw
 
-        draw(options.plot, cells)
+        draw(options.plot, cells, setup)
     return 0
 
 

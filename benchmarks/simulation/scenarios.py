@@ -221,12 +221,12 @@ class Cell:
         return self.ledger.credits * 30
 
 
-def windows(loads: Sequence[Load], seconds: Sequence[int], batch: int = BATCH_MESSAGES) -> list[Cell]:
+def windows(loads: Sequence[Load], seconds: Sequence[int], setup: Setup) -> list[Cell]:
     """The batch window against the load, with as many identities as the load needs and one warehouse."""
     cells = []
     for load in loads:
-        asked = unhindered(load)
+        asked = unhindered(load, setup.job_minutes)
         for window in seconds:
-            written = batches(asked.record_messages, asked.events, window=window, size=batch)
+            written = batches(asked.record_messages, asked.events, window=window, size=setup.batch)
             cells.append(Cell(load, window, ledger(written)))
     return cells

@@ -1,5 +1,6 @@
 """What is printed: the same tables as text to read and as Markdown for `docs/scale.md`."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,8 @@ from benchmarks.simulation.costs import (
     Measured,
 )
 from benchmarks.simulation.flow import at_most
-from benchmarks.simulation.loads import PEAK_SHARE
-from benchmarks.simulation.scenarios import NAMES, Cell, Outcome, needs
+from benchmarks.simulation.loads import PEAK_SHARE, Load
+from benchmarks.simulation.scenarios import NAMES, Cell, Outcome, Setup, needs, pressure
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,16 @@ def of_limits(outcomes: Sequence[Outcome]) -> Table:
     filled = (outcome.load.runs / limits.RUNS_PER_WORKSPACE for outcome in outcomes)
     rows.append(["Azure ML: runs of a workspace, used up by each day", *map(percent, filled)])
     return Table("Part of each limit at the busiest time, one identity", ["limit", *_names(outcomes)], rows)
+
+
+def of_reach(runs: int, setup: Setup) -> Table:
+    """By rule of three from so many runs, at which batches are full: what a load asks for grows with it."""
+    loads = (Load(runs), Load(runs, has_peak=True))
+    rows = [
+        [title, *(f"{math.floor(load.runs / getattr(pressure(load, setup), name)):,}" for load in loads)]
+        for name, title in NAMES.items()
+    ]
+    return Table("Runs a day at which one identity reaches a limit", ["limit", "even", "peak"], rows)
 
 
 def of_outcomes(outcomes: Sequence[Outcome]) -> Table:
