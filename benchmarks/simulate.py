@@ -31,6 +31,8 @@ RUNS = (10, 10_000, 10_000_000)
 WINDOW_RUNS = (10, 1_000, 10_000, 1_000_000)
 #: How much longer things may wait in the last case.
 PATIENCE = 6
+#: Of a job: the last ones of the day have to be followed to their ends within the two hours after it.
+LEAST_MINUTES, MOST_MINUTES = 5, 59
 #: The settings allow 150 s at most.
 WINDOWS = (5, 15, 30, 60, 150)
 
@@ -77,6 +79,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
+    if not LEAST_MINUTES <= options.job_minutes <= MOST_MINUTES:
+        parser().error(f"--job-minutes is {options.job_minutes}: give {LEAST_MINUTES} to {MOST_MINUTES}")
     setup = Setup(job_minutes=options.job_minutes)
     loads = [Load(runs, has_peak) for has_peak in (False, True) for runs in WINDOW_RUNS]
     cells = windows(loads, WINDOWS, setup)

@@ -1,6 +1,5 @@
 """What is printed: the same tables as text to read and as Markdown for `docs/scale.md`."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +36,7 @@ class Table:
         return "\n".join([self.title, *(line.rstrip() for line in shown)])
 
     def markdown(self) -> str:
-        lines = [self.header, ["---"] + ["---:"] * (len(self.header) - 1), *self.rows]
+        lines = [self.header, ["---", *["---:"] * (len(self.header) - 1)], *self.rows]
         return "\n".join([f"**{self.title}**", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
@@ -79,7 +78,7 @@ def of_reach(runs: int, setup: Setup) -> Table:
     """By rule of three from so many runs, at which batches are full: what a load asks for grows with it."""
     loads = (Load(runs), Load(runs, has_peak=True))
     rows = [
-        [title, *(f"{math.floor(load.runs / getattr(pressure(load, setup), name)):,}" for load in loads)]
+        [title, *(f"{round(load.runs / getattr(pressure(load, setup), name)):,}" for load in loads)]
         for name, title in NAMES.items()
     ]
     return Table("Runs a day at which one identity reaches a limit", ["limit", "even", "peak"], rows)
@@ -96,28 +95,34 @@ def _names(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    flow, ledger, shards = outcome.flow, outcome.ledger, outcome.setup.shards
-    yield "not submitted by the end", f"{shards * flow.unsubmitted:,}"
-    yield "request to submission: half", _wait(outcome, 0.5)
-    yield "request to submission: 99 %", _wait(outcome, 0.99)
-    yield "request to submission: longest", _wait(outcome, 1)
+    yield "not submitted by the end", f"{outcome.setup.shards * outcome.flow.unsubmitted:,}"
+    yield from _waiting(outcome)
+    yield from _rows(outcome)
+    ledger, submitted = outcome.ledger, outcome.submitted
+    yield "starts of the warehouse", f"{ledger.starts:,}"
+    yield "warehouse seconds per 1,000 runs", f"{ledger.seconds * 1000 / submitted:,.0f}"
+    yield "credits per 1,000 runs", f"{ledger.credits * 1000 / submitted:,.3f}"
+    yield f"instances: {', '.join(outcome.instances)}", ", ".join(map(str, outcome.instances.values()))
+
+
+def _waiting(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    flow, shards = outcome.flow, outcome.setup.shards
+    yield "request to submission: half, 99 %, longest", ", ".join(_wait(outcome, part) for part in (0.5, 0.99, 1))
     yield "runs that wait, at most", f"{shards * flow.most_waiting:,}"
     yield "looks that wait, at most", f"{shards * flow.most_reads_waiting:,}"
     yield "an end is seen late by, at most", f"{'over ' if flow.unread else ''}{seconds(max(flow.read_waits))}"
-    yield "row readable after: half", seconds(at_most(ledger.ages, 0.5))
-    yield "row readable after: longest", seconds(max(ledger.ages))
-    yield "statements", f"{ledger.statements:,}"
-    yield "starts of the warehouse", f"{ledger.starts:,}"
-    yield "warehouse seconds per 1,000 runs", f"{ledger.seconds * 1000 / outcome.submitted:,.0f}"
-    yield "credits per 1,000 runs", f"{ledger.credits * 1000 / outcome.submitted:,.3f}"
-    for name, count in outcome.instances.items():
-        yield f"instances of {name}", str(count)
 
 
 def _wait(outcome: Outcome, share: float) -> str:
     """Of runs that were never submitted only the least is known."""
     submitted = 1 - outcome.flow.unsubmitted / outcome.flow.waits.total()
     return f"{'over ' if share > submitted else ''}{seconds(at_most(outcome.flow.waits, share))}"
+
+
+def _rows(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    ages = outcome.ledger.ages
+    yield "row readable after: half, longest", f"{at_most(ages, 0.5)} s, {max(ages)} s"
+    yield "statements", f"{outcome.ledger.statements:,}"
 
 
 def of_settings(outcomes: Sequence[tuple[Outcome, int]]) -> Table:
@@ -129,17 +134,17 @@ def of_settings(outcomes: Sequence[tuple[Outcome, int]]) -> Table:
 
 def _settings(outcome: Outcome, within: int) -> Iterator[tuple[str, str]]:
     need = needs(outcome)
-    yield "submitted, and the end seen, late by at most", seconds(within)
+    yield "submission and seen end late by at most", seconds(within)
     yield "batch window", f"{outcome.setup.window} s"
-    yield "function apps, identities, workspaces (shards)", f"{outcome.setup.shards:,}"
+    yield "shards: function app, identity, workspace", f"{outcome.setup.shards:,}"
     yield "subscriptions", f"{need.subscriptions:,}"
     yield "Service Bus: Standard namespaces", f"{need.standard_namespaces:,}"
     yield "or messaging units of Premium", f"{need.messaging_units:,}"
-    yield "looks that are due at the busiest time, of Azure's reads", percent(outcome.pressure.reads)
     yield "clusters of the warehouse", f"{need.clusters:,}"
     yield "statements at once, busiest minute", f"{need.at_once:,.1f}"
-    yield "processes of record, which write one by one", f"{outcome.instances['record']:,}"
-    yield from list(_facts(outcome))[1:10]
+    yield "processes of record, one statement each", f"{outcome.instances['record']:,}"
+    yield from _waiting(outcome)
+    yield from _rows(outcome)
     yield "credits a day", f"{need.credits:,.1f}"
     yield "credits per 1,000 runs", f"{need.credits * 1000 / outcome.submitted:,.4f}"
     yield "rows a day", f"{need.rows:,}"
@@ -148,24 +153,22 @@ def _settings(outcome: Outcome, within: int) -> Iterator[tuple[str, str]]:
 
 def of_windows(cells: Sequence[Cell]) -> list[Table]:
     """One table for each question, a line for each load, a column for each window."""
+    costs = (
+        f"Per 1,000 runs: warehouse seconds, credits. In 30 days: credits, of a default credit_quota of {CREDIT_QUOTA}"
+    )
     return [
-        _pivot(
-            f"Credits per 1,000 runs (credits in 30 days; the default credit_quota is {CREDIT_QUOTA})",
-            cells,
-            lambda cell: f"{cell.credits_per_1000:,.2f} ({cell.credits_a_month:,.0f})",
-        ),
-        _pivot("Warehouse seconds per 1,000 runs", cells, lambda cell: f"{cell.seconds_per_1000:,.0f}"),
-        _pivot(
-            "Statements (starts of the warehouse) a day",
-            cells,
-            lambda cell: f"{cell.ledger.statements:,} ({cell.ledger.starts:,})",
-        ),
-        _pivot(
-            "Seconds until a row can be read: mean, longest",
-            cells,
-            lambda cell: f"{cell.ledger.mean_age:.0f}, {max(cell.ledger.ages)}",
-        ),
+        _pivot(costs, cells, _cost),
+        _pivot("A day: statements, starts of the warehouse. A row readable after: mean, longest seconds", cells, _ages),
     ]
+
+
+def _cost(cell: Cell) -> str:
+    return f"{cell.seconds_per_1000:,.0f} · {cell.credits_per_1000:,.2f} · {cell.credits_a_month:,.0f}"
+
+
+def _ages(cell: Cell) -> str:
+    ledger = cell.ledger
+    return f"{ledger.statements:,} · {ledger.starts:,} · {ledger.mean_age:.0f} · {max(ledger.ages)}"
 
 
 def _pivot(title: str, cells: Sequence[Cell], show: Callable[[Cell], str]) -> Table:
