@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos fuzz bench-ledger bench-pacing audit licences requirements clean
+.PHONY: help setup demo test lint chaos fuzz bench-ledger bench-pacing simulate audit licences requirements clean
 .PHONY: sql-deploy sql-teardown sql-dry-run
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make bench-ledger  time the ledger's queries over EVENTS=10000000 events (about 10 minutes, 2 GB of disk)"
 	@echo "make bench-pacing  count what Azure ML's limits refuse of RUNS=1500 submissions by HOSTS=2 hosts (about 3 minutes)"
+	@echo "make simulate      a day of 10, 10,000 and 10 million runs as arithmetic over documented limits (about 15 seconds)"
+	@echo "                   ARGS='--table --plot docs/scale.svg' and others: -h"
 	@echo "make audit         known vulnerabilities of what the app installs; needs the network, and fails without it"
 	@echo "make licences      write docs/licences.md"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
@@ -86,6 +88,9 @@ RUNS ?= 1500
 HOSTS ?= 2
 bench-pacing: setup
 	.venv/bin/python benchmarks/pacing.py --runs $(RUNS) --hosts $(HOSTS) $(ARGS)
+
+simulate: setup
+	@.venv/bin/python -m benchmarks.simulate $(ARGS)
 
 audit: setup
 	@.venv/bin/python -m audit.vulnerabilities
