@@ -1,7 +1,6 @@
-"""The app's queues through azure-servicebus: one client a process, one sender a queue, each behind a lock.
+"""The app's queues through azure-servicebus: one client a process and one sender a queue.
 
-Senders of azure-servicebus 7.15 are not safe to share between threads (issue 21385), and a client a message costs a
-second.
+A client a message would cost a second each.
 """
 
 import logging
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bridge.adapters.shared_sender import SharedSender
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.queues import Queue
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azure.core.credentials import TokenCredential
-    from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
+    from azure.servicebus import ServiceBusClient, ServiceBusMessage
     from azure.servicebus.amqp import AmqpAnnotatedMessage
 
     AmqpMessage = ServiceBusMessage | AmqpAnnotatedMessage
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 DUE = b"x-opt-scheduled-enqueue-time"
 #: Opened in advance, all at once: the SDK takes half a second for each.
 ASKED_FOR_FIRST = (Queue.RUN_COMMANDS, Queue.RUN_EVENTS, Queue.RUN_CONTROL)
-SEND_SECONDS = 20
 #: A caller waits for the accept path: it gets its 503 after some seconds, not after half a minute.
 RETRIES = 2
 BACKOFF = 0.2
@@ -56,7 +55,7 @@ class ServiceBusQueues:
         self._names = names
         self._lock = threading.Lock()
         self._client: ServiceBusClient | None = None
-        self._senders: dict[str, tuple[ServiceBusSender, threading.Lock]] = {}
+        self._senders: dict[str, SharedSender] = {}
 
     def prepare(self) -> None:
         with ThreadPoolExecutor(len(ASKED_FOR_FIRST)) as pool:
@@ -66,7 +65,7 @@ class ServiceBusQueues:
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         name = self._names[queue]
         with _translated(f"Service Bus, queue {name}"):
-            self._send(name, [_outgoing(message) for message in messages])
+            self._sender(name).send([_outgoing(message) for message in messages])
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         from azure.servicebus import ServiceBusMessage
@@ -76,7 +75,7 @@ class ServiceBusQueues:
             for each in messages
         ]
         with _translated(f"Service Bus, queue {queue}"), _refused(queue):
-            self._send(queue, outgoing)
+            self._sender(queue).send(outgoing)
 
     def text(self, body: Body) -> str:
         return bodies.write(body)
@@ -86,9 +85,8 @@ class ServiceBusQueues:
 
     def close(self) -> None:
         with self._lock:
-            for sender, lock in self._senders.values():
-                with lock:
-                    sender.close()
+            for sender in self._senders.values():
+                sender.close()
             self._senders.clear()
             if self._client is not None:
                 self._client.close()
@@ -97,28 +95,15 @@ class ServiceBusQueues:
     def _open(self, queue: Queue) -> None:
         from azure.core.exceptions import AzureError
 
-        sender, lock = self._sender(self._names[queue])
         try:
-            with lock:
-                sender.create_message_batch()  # it opens the link
+            self._sender(self._names[queue]).open()
         except (AzureError, OSError) as error:
             log.info("Service Bus could not be reached in advance: %s", type(error).__name__)
 
-    def _send(self, queue: str, messages: "Sequence[AmqpMessage]") -> None:
-        sender, lock = self._sender(queue)
-        # Whoever waits behind a send that hangs gives up in time to tell its caller.
-        if not lock.acquire(timeout=SEND_SECONDS):
-            raise ServiceUnavailable(f"Service Bus, queue {queue}, does not answer")
-        try:
-            _send_in_batches(sender, messages)
-        finally:
-            lock.release()
-
-    def _sender(self, queue: str) -> "tuple[ServiceBusSender, threading.Lock]":
+    def _sender(self, queue: str) -> SharedSender:
         with self._lock:
             if queue not in self._senders:
-                sender = self._connected().get_queue_sender(queue)
-                self._senders[queue] = (sender, threading.Lock())
+                self._senders[queue] = SharedSender(self._connected().get_queue_sender(queue))
             return self._senders[queue]
 
     def _connected(self) -> "ServiceBusClient":
@@ -134,20 +119,6 @@ class ServiceBusQueues:
                     self._namespace, self._credential(), retry_total=RETRIES, retry_backoff_factor=BACKOFF
                 )
         return self._client
-
-
-def _send_in_batches(sender: "ServiceBusSender", messages: "Sequence[AmqpMessage]") -> None:
-    """As few transfers as the broker's limit allows; the SDK knows the limit once the link is open."""
-    batch = sender.create_message_batch()
-    for message in messages:
-        try:
-            batch.add_message(message)
-        except ValueError:  # the batch is full; a message that is too large for an empty one fails for good
-            sender.send_messages(batch, timeout=SEND_SECONDS)
-            batch = sender.create_message_batch()
-            batch.add_message(message)
-    if len(batch):
-        sender.send_messages(batch, timeout=SEND_SECONDS)
 
 
 def _outgoing(message: Message) -> "AmqpAnnotatedMessage":

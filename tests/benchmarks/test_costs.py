@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from benchmarks.simulation.costs import JOB_MINUTES, MESSAGE_BYTES, STATUSES, Costs, costs, life
 from bridge.domain.inbound import InboundEvent
+from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.domain.rules import Rules
 from bridge.domain.statuses import job_status
-from bridge.ports import Queue
 from bridge.services.accept_runs import accept_runs
 from tests.unit.requests import request
 from tests.unit.simulation import World

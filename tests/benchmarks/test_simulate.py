@@ -18,7 +18,7 @@ from benchmarks.simulation.record import Batch, batches, ledger
 from benchmarks.simulation.scenarios import Cell, Setup, holds, pressure, windows
 from bridge.adapters.pacing import Call, Pace
 from bridge.domain.errors import Paced
-from bridge.settings import Settings
+from bridge.settings.app_settings import Settings
 
 ROOT = Path(__file__).parents[2]
 LIFE = costs.life()

@@ -33,6 +33,7 @@ ALLOWED = {
     "memory_reactions": set(),
     "pacing": set(),
     "servicebus": {"azure.servicebus"},
+    "shared_sender": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
     "statements": set(),
     "transport": {"requests"},

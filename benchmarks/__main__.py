@@ -1,0 +1,71 @@
+"""Measures the bridge beside its limits and what users would write first: `make bench`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.accept import measure_accept
+from benchmarks.cost import measure_cost
+from benchmarks.hosts import bridge_hosts
+from benchmarks.measure import Measure
+from benchmarks.record import measure_freshness, measure_record
+from benchmarks.report import table, write_json, write_plot
+from benchmarks.starts import measure_starts
+from benchmarks.submit import measure_bursts, measure_concurrency, measure_idle
+from bridge.local.stack import Stack, local_stack
+
+RESULTS = Path(__file__).with_name("results")
+#: Long enough for full batches, short enough to wait for.
+WINDOW = {"AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:05"}
+
+
+def all_measures(stack: Stack, *, short: bool) -> Iterator[Measure]:
+    """Everything, in the order of a run's life; short: only to see that all of it still works."""
+    few, many = (2, 3) if short else (5, 15)
+    yield from measure_starts(stack, rounds=few)
+    yield from measure_accept(stack, rounds=few if short else many)
+    with bridge_hosts(stack, WINDOW) as hosts:
+        yield from measure_idle(stack, hosts, rounds=many)
+        yield from measure_bursts(stack, hosts, rounds=few)
+        yield from measure_cost(stack, hosts, runs=100 if short else 1000)
+    yield from measure_concurrency(stack, rounds=1 if short else 3)
+    yield from measure_record(stack, rounds=many)
+    yield from measure_freshness(stack, rounds=few)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    arguments = _arguments()
+    with ExitStack() as cleanup:
+        stack = cleanup.enter_context(local_stack(host=False))
+        measures = []
+        for measure in all_measures(stack, short=arguments.short):
+            say(f"  {measure.measure}: {measure.bridge:.4g} {measure.unit}")
+            measures.append(measure)
+    say("\n" + table(measures))
+    write_json(measures, arguments.results / "latest.json")
+    write_plot(measures, arguments.results / "latest.svg")
+    say(f"\n{arguments.results / 'latest.json'} and latest.svg are written")
+    broken = [measure.measure for measure in measures if measure.is_broken]
+    if broken:
+        say(f"far from their goals, which is no noise: {', '.join(broken)}")
+    return 1 if broken else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description="the bridge, its limits, and what users would write"
+    )
+    parser.add_argument("--short", action="store_true", help="a minute in the place of several; its figures are rough")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY", help="where the files go")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
