@@ -161,6 +161,9 @@ class Ledger(Protocol):
     def write(self, records: Records) -> None:
         """Append all records, in one statement for each table that they touch."""
 
+    def write_rows(self, rows: Mapping[str, Sequence[str]]) -> None:
+        """The same for rows that are JSON: by table, as the fields of `Records` are named, texts of one or several."""
+
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         """The run's row of RUNS_ALL, lower-case columns, JSON-able values; None when there is none (yet)."""
 

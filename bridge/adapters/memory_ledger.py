@@ -12,6 +12,7 @@ from bridge.domain.events import RunEvent
 from bridge.domain.records import ActionStatus, AmlEvent, DeadLetter, Records
 from bridge.domain.statuses import BridgeStatus
 from bridge.payloads import commands, records
+from bridge.payloads.records import read_records
 from bridge.ports import DeadLetterFilter, RunFilter
 
 #: Characters of a body in a list.
@@ -44,6 +45,10 @@ class MemoryLedger:
             self._recorded |= {event.run_id: now for event in records.run_events}
             self._came = {(event.id, event.door): now for event in records.aml_events} | self._came
             self.writes.append(len(records))
+
+    def write_rows(self, rows: Mapping[str, Sequence[str]]) -> None:
+        bodies = [f'{{"schema_version":1,"{table}":[{text}]}}' for table, texts in rows.items() for text in texts]
+        self.write(Records.together([read_records(body) for body in bodies]))
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:
         folded = events.fold(event for event in self.records.run_events if event.run_id == run_id)

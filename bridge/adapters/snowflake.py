@@ -14,7 +14,7 @@ from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
 from bridge.domain.records import TABLES, AmlEvent, Records
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
-from bridge.payloads.records import row
+from bridge.payloads.records import row_texts
 from bridge.ports import DeadLetterFilter, RunFilter
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,11 @@ class SnowflakeLedger:
         self._hints_pause_until = 0.0
 
     def write(self, records: Records) -> None:
+        self.write_rows(row_texts(records))
+
+    def write_rows(self, rows: Mapping[str, Sequence[str]]) -> None:
         for table in TABLES:
-            rows = map(lossless.dumps, map(row, getattr(records, table)))
-            for bind in _binds(rows if records.texts is None else records.texts.get(table, ())):
+            for bind in _binds(rows.get(table, ())):
                 self._execute(f"insert_{table}", [bind])
 
     def run(self, run_id: str) -> Mapping[str, Any] | None:

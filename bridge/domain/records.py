@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain
@@ -131,8 +131,6 @@ class Records:
     rule_actions: tuple[RuleAction, ...] = ()
     #: Raised by each scheduled copy.
     try_: int = 0
-    #: By table the same rows as JSON, as they came: each text has some of them, with commas. None: not known.
-    texts: Mapping[str, Sequence[str]] | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.run_events) + len(self.aml_events) + len(self.dead_letters) + len(self.rule_actions)
@@ -146,14 +144,10 @@ class Records:
         merged: dict[str, Any] = {
             name: tuple(chain.from_iterable(getattr(part, name) for part in parts)) for name in TABLES
         }
-        return cls(**merged, try_=max((part.try_ for part in parts), default=0), texts=_texts_together(parts))
+        return cls(**merged, try_=max((part.try_ for part in parts), default=0))
 
     def next_try(self) -> Self:
         return replace(self, try_=self.try_ + 1)
-
-    def without_texts(self) -> Self:
-        """The same rows, to be written anew."""
-        return replace(self, texts=None)
 
     def halves(self) -> tuple["Records", "Records"]:
         """Two parts with as many rows each, within one."""
@@ -163,7 +157,6 @@ class Records:
         """The same records without what can be of any size: a row that says less beats one that never comes."""
         return replace(
             self,
-            texts=None,
             run_events=tuple(
                 replace(
                     event,
@@ -193,25 +186,14 @@ class Records:
         for name, values in self._tables().items():
             parts[name] = tuple(value for i, value in enumerate(values) if (seen + i) % 2 == parity)
             seen += len(values)
-        return replace(self, **parts, texts=None)
+        return replace(self, **parts)
 
     def _tables(self) -> dict[str, tuple[Any, ...]]:
         return {name: getattr(self, name) for name in TABLES}
 
 
 #: The fields of `Records` that hold rows, each named as its table.
-TABLES = tuple(each.name for each in fields(Records) if each.name not in {"try_", "texts"})
-
-
-def _texts_together(parts: Sequence[Records]) -> dict[str, list[str]] | None:
-    """Those of all parts, when each has the texts of its rows."""
-    if any(part.texts is None and len(part) for part in parts):
-        return None
-    texts: dict[str, list[str]] = {}
-    for part in parts:
-        for name, found in (part.texts or {}).items():
-            texts.setdefault(name, []).extend(found)
-    return texts
+TABLES = tuple(each.name for each in fields(Records) if each.name != "try_")
 
 
 def _cut(text: str | None) -> str | None:

@@ -27,14 +27,12 @@ from bridge.services.check_run import check_run
 from bridge.services.deploy_model import deploy_model
 from bridge.services.ingest_event import ingest_event
 from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
-from bridge.services.record_events import record_events
+from bridge.services.record_events import Part, record_events
 from bridge.services.submit_run import submit_request, submit_run
 
 log = logging.getLogger(__name__)
 POISON = "POISON"
-#: Rows that `record` holds in memory at a time: about as many as one statement for each table takes.
-ROWS_AT_ONCE = 10_000
-#: Of their bodies: a row may have a hundred kilobytes.
+#: Of the bodies whose rows `record` holds in memory at a time: about as much as one statement for each table takes.
 BYTES_AT_ONCE = 4_000_000
 DOOR_LIMIT = 50
 #: The broker delivers again at once and gives up after ten times: a pause keeps a short outage from using them up.
@@ -112,33 +110,52 @@ def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
     record_events(_parts(messages, bridge), bridge)
 
 
-def _parts(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> Iterator[Records]:
-    """The messages' records, read as they are needed: a large batch takes much more memory read than unread."""
-    read: list[Records] = []
-    rows = size = 0
+def _parts(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> Iterator[Part]:
+    """The messages' rows, read as they are needed, as many at a time as one statement for each table takes."""
+    taken: list[func.ServiceBusMessage] = []
+    size = 0
     for message in messages:
-        read.append(_records(message, bridge))
-        rows, size = rows + len(read[-1]), size + len(message.get_body())
-        if rows >= ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
-            yield Records.together(read)
-            read, rows, size = [], 0, 0
-    yield Records.together(read)
+        taken.append(message)
+        size += len(message.get_body())
+        if size >= BYTES_AT_ONCE:
+            yield _part(taken, bridge)
+            taken, size = [], 0
+    yield _part(taken, bridge)
+
+
+def _part(messages: list[func.ServiceBusMessage], bridge: Bridge) -> Part:
+    rows: dict[str, list[str]] = {}
+    for message in messages:
+        for table, texts in _rows(message, bridge).items():
+            rows.setdefault(table, []).extend(texts)
+    return Part(rows=rows, read=lambda: Records.together([_records(message, bridge) for message in messages]))
+
+
+def _rows(message: func.ServiceBusMessage, bridge: Bridge) -> dict[str, list[str]]:
+    try:
+        return records.ledger_rows(message.get_body())
+    except PoisonMessage as error:
+        return records.row_texts(_unreadable(message, error, bridge))
 
 
 def _records(message: func.ServiceBusMessage, bridge: Bridge) -> Records:
     try:
         return records.read_records(message.get_body())
     except PoisonMessage as error:
-        letter = dead_letter(
-            queue=Queue.RUN_EVENTS,
-            message_id=_message_id(message, Queue.RUN_EVENTS),
-            body=_text(message),
-            reason=POISON,
-            description=str(error),
-            run_id=None,
-            at=bridge.clock.now(),
-        )
-        return Records(dead_letters=(letter,))
+        return _unreadable(message, error, bridge)
+
+
+def _unreadable(message: func.ServiceBusMessage, error: PoisonMessage, bridge: Bridge) -> Records:
+    letter = dead_letter(
+        queue=Queue.RUN_EVENTS,
+        message_id=_message_id(message, Queue.RUN_EVENTS),
+        body=_text(message),
+        reason=POISON,
+        description=str(error),
+        run_id=None,
+        at=bridge.clock.now(),
+    )
+    return Records(dead_letters=(letter,))
 
 
 def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:

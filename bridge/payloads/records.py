@@ -13,8 +13,11 @@ from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.shape import COUNT_LIMIT, Shape, complaints, in_utc
 
-#: How a body with nothing but run events begins and ends.
-_BEGIN, _END = b'{"run_events":[', b'],"schema_version":1,"try":0}'
+#: How the app itself writes a body.
+_RUN_EVENTS, _AML_EVENTS, _BORDER = '{"run_events":[', '{"aml_events":[', '],"run_events":['
+_END = b'],"schema_version":1,"try":0}'
+#: Levels of nesting in a value that is taken as it came; the app's own have three.
+PLAIN_DEPTH = 10
 #: Longer ones are read with care, which also counts what is in them.
 QUICK_BYTES = 256 * 1024
 #: Table, record, its text.
@@ -45,48 +48,17 @@ class RecordsBody(Shape):
     rule_actions: tuple[Annotated[RuleAction, AfterValidator(_with_times_in_utc)], ...] = ()
 
 
-class _RunEventsBody(Shape):
-    """The same with nothing but run events, as they came."""
+class _PlainBody(Shape):
+    """What most messages are: a fact, an event of Azure ML, or both; as they came."""
 
     schema_version: Literal[1]
     try_: Literal[0] = Field(alias="try")
-    run_events: tuple[RunEvent, ...]
+    run_events: tuple[RunEvent, ...] = ()
+    aml_events: tuple[AmlEvent, ...] = ()
 
 
 def read_records(text: str | bytes) -> Records:
     """The body of a message on `run-events`. Raises: PoisonMessage."""
-    return _as_they_came(text) or _with_care(text)
-
-
-def _as_they_came(text: str | bytes) -> Records | None:
-    """Run events as the app itself writes them, with the text of their rows: nothing has to be written anew.
-
-    None for whatever else a body may be. It is read by a parser that takes half the time but keeps less of a number,
-    so there may be none but whole ones, and no value of another type than the column's.
-    """
-    body = text.encode() if isinstance(text, str) else text
-    if len(body) > QUICK_BYTES or not (body.startswith(_BEGIN) and body.endswith(_END)):
-        return None
-    try:
-        read = _RunEventsBody.model_validate_json(body, strict=True)
-    except ValidationError:
-        return None
-    if not all(map(_is_plain, read.run_events)):
-        return None
-    rows = body[len(_BEGIN) : -len(_END)].decode()
-    return Records(run_events=read.run_events, texts={"run_events": (rows,)} if rows else None)
-
-
-def _is_plain(event: RunEvent) -> bool:
-    for name in _TIMES[RunEvent]:
-        time = getattr(event, name)
-        if time is not None and (time.tzinfo is None or time.utcoffset()):
-            return False
-    values = [value for column in (event.inputs, event.outputs, event.payload) if column for value in column.values()]
-    return all(type(value) in {str, int, bool} or value is None for value in values)
-
-
-def _with_care(text: str | bytes) -> Records:
     try:
         body = RecordsBody.model_validate(lossless.loads_message(text, depth=lossless.OWN_DEPTH))
     except ValidationError as error:
@@ -100,6 +72,69 @@ def _with_care(text: str | bytes) -> Records:
         rule_actions=body.rule_actions,
         try_=body.try_,
     )
+
+
+def ledger_rows(body: bytes) -> dict[str, list[str]]:
+    """By table, the rows in the body of a message on `run-events` as the ledger takes them: JSON texts of one or more.
+
+    Raises: PoisonMessage.
+    """
+    return _as_they_came(body) or row_texts(read_records(body))
+
+
+def row_texts(records: Records) -> dict[str, list[str]]:
+    """By table, each row as JSON."""
+    rows = {table: [lossless.dumps(row(each)) for each in getattr(records, table)] for table in TABLES}
+    return {table: texts for table, texts in rows.items() if texts}
+
+
+def _as_they_came(body: bytes) -> dict[str, list[str]] | None:
+    """The rows cut out of a body as the app itself writes it, so that nothing is written anew; None for any other.
+
+    It is read by a parser that takes half the time but keeps less of a number: there may be none but whole ones, and
+    no value of another type than the column's.
+    """
+    if len(body) > QUICK_BYTES or not body.endswith(_END):
+        return None
+    try:
+        read = _PlainBody.model_validate_json(body, strict=True)
+    except ValidationError:
+        return None
+    if not (all(map(_is_plain, read.run_events)) and all(map(_is_plain, read.aml_events))):
+        return None
+    return _cut_out(body[: -len(_END)].decode(), read.model_fields_set & set(TABLES))
+
+
+def _cut_out(text: str, tables: set[str]) -> dict[str, list[str]] | None:
+    """Quotes in a value have a backslash before them, so only a key can look like the border of two tables."""
+    if text.count(_BORDER) != len(tables) - 1 or text.count(_AML_EVENTS[1:]) != ("aml_events" in tables):
+        return None
+    if text.startswith(_AML_EVENTS):
+        aml_events, _, run_events = text[len(_AML_EVENTS) :].partition(_BORDER)
+        rows = {"run_events": run_events, "aml_events": aml_events}
+    elif text.startswith(_RUN_EVENTS):
+        rows = {"run_events": text[len(_RUN_EVENTS) :]}
+    else:
+        return None
+    return {table: [found] for table, found in rows.items() if found}
+
+
+def _is_plain(record: RunEvent | AmlEvent) -> bool:
+    for name in _TIMES[type(record)]:
+        time = getattr(record, name)
+        if time is not None and (time.tzinfo is None or time.utcoffset()):
+            return False
+    if isinstance(record, AmlEvent):
+        return _is_plain_value(record.data, PLAIN_DEPTH)
+    return all(_is_plain_value(each, PLAIN_DEPTH) for each in (record.inputs, record.outputs, record.payload) if each)
+
+
+def _is_plain_value(value: Any, depth: int) -> bool:
+    if isinstance(value, dict):
+        return depth > 0 and all(_is_plain_value(each, depth - 1) for each in value.values())
+    if isinstance(value, list):
+        return depth > 0 and all(_is_plain_value(each, depth - 1) for each in value)
+    return value is None or isinstance(value, str | int)
 
 
 def write_records(records: Records) -> dict[str, Any]:

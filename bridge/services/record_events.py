@@ -1,7 +1,8 @@
 """Writes records to the ledger, as the only writer: nothing is lost, one bad row never holds up its neighbours."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bridge.domain.errors import RefusedData, RetryableError
@@ -19,8 +20,17 @@ BUDGET = timedelta(seconds=120)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def record_events(parts: Iterable[Records], bridge: Bridge) -> None:
-    """Append the records, part by part; while the ledger is away or slow, put them off, all to one moment.
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some messages' rows. They are only made into records when something is wrong, which takes far more memory."""
+
+    #: By table, as `Ledger.write_rows` takes them.
+    rows: Mapping[str, Sequence[str]]
+    read: Callable[[], Records]
+
+
+def record_events(parts: Iterable[Part], bridge: Bridge) -> None:
+    """Append the rows, part by part; while the ledger is away or slow, put them off, all to one moment.
 
     The shared moment, without jitter and the same for every instance, is on purpose: when the ledger is back, catching
     up is a few large statements.
@@ -29,18 +39,43 @@ def record_events(parts: Iterable[Records], bridge: Bridge) -> None:
     deadline = bridge.clock.now() + BUDGET
     away: RetryableError | None = None
     for part in parts:
-        waiting = deque([part] if len(part) else ())
-        while waiting:
-            if away is None and bridge.clock.now() > deadline:
-                away = RetryableError("the ledger is slow")
-            records = waiting.popleft()
-            if away is None:
-                try:
-                    waiting.extendleft(reversed(_left_after_write(records, bridge)))
-                except RetryableError as error:
-                    away = error
-            if away is not None:
-                _put_off(records, away, bridge)
+        if away is None and bridge.clock.now() > deadline:
+            away = RetryableError("the ledger is slow")
+        if away is None:
+            away = _write(part, deadline, bridge)
+        else:
+            _put_off(part.read(), away, bridge)
+
+
+def _write(part: Part, deadline: datetime, bridge: Bridge) -> RetryableError | None:
+    """All at once, as they came, or anew when values are refused. Why the ledger is away, if it is."""
+    if not part.rows:
+        return None
+    try:
+        bridge.ledger.write_rows(part.rows)
+    except RetryableError as error:
+        _put_off(part.read(), error, bridge)
+        return error
+    except RefusedData:
+        return _write_anew(part.read(), deadline, bridge)
+    return None
+
+
+def _write_anew(records: Records, deadline: datetime, bridge: Bridge) -> RetryableError | None:
+    away: RetryableError | None = None
+    waiting = deque([records])
+    while waiting:
+        if away is None and bridge.clock.now() > deadline:
+            away = RetryableError("the ledger is slow")
+        records = waiting.popleft()
+        if away is None:
+            try:
+                waiting.extendleft(reversed(_left_after_write(records, bridge)))
+            except RetryableError as error:
+                away = error
+        if away is not None:
+            _put_off(records, away, bridge)
+    return away
 
 
 def _put_off(records: Records, away: RetryableError, bridge: Bridge) -> None:
@@ -64,8 +99,6 @@ def _left_after_write(records: Records, bridge: Bridge) -> tuple[Records, ...]:
     try:
         bridge.ledger.write(records)
     except RefusedData as error:
-        if records.texts is not None:  # a value as it came may be what we would have written otherwise
-            return (records.without_texts(),)
         if len(records) > 1:
             return records.halves()
         if not records.dead_letters:

@@ -31,6 +31,7 @@ from bridge.services.record_events import record_events
 from bridge.services.submit_run import submit_run
 from tests.conftest import WORKSPACE_ID, pipeline
 from tests.unit.occasions import PREFIX
+from tests.unit.parts import parts
 
 ENDPOINT = "churn-online"
 #: Of the pipeline `limited`.
@@ -143,7 +144,7 @@ class World:
             case InboundEvent():
                 ingest_event(body.event, self.bridge, try_=body.try_)
             case Records():
-                record_events([body], self.bridge)
+                record_events(parts(body), self.bridge)
 
     # Azure ML
 

@@ -12,6 +12,7 @@ from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.ports import Bridge, Message
 from bridge.services.record_events import record_events
+from tests.unit.parts import parts
 
 HOST_JSON = Path(__file__).parents[2] / "host.json"
 BATCH = int(json.loads(HOST_JSON.read_text(encoding="utf-8"))["extensions"]["serviceBus"]["maxMessageBatchSize"])
@@ -37,7 +38,7 @@ class Consumer:
             self._waiting = [each for each in self._waiting if each not in batch]
             records = [message.body for message in batch if isinstance(message.body, Records)]
             self.batches.append(self._clock.now().timestamp())
-            record_events([Records.together(records)], self._bridge)
+            record_events(parts(Records.together(records)), self._bridge)
 
     @property
     def is_empty(self) -> bool:

@@ -20,6 +20,7 @@ from bridge.services.accept_runs import accept_runs
 from bridge.services.check_run import check_run
 from bridge.services.record_events import record_events
 from bridge.services.submit_run import submit_run
+from tests.unit.parts import parts
 from tests.unit.requests import accepted, request, statuses
 
 
@@ -133,7 +134,7 @@ def test_a_ledger_that_is_away_is_asked_ever_less_often(
     ledger.failures.append(ServiceUnavailable())
     fact = events.job_fact("r-" + "a" * 26, JobStatus.RUNNING, bridge.clock.now())
 
-    record_events([Records(run_events=(fact,), try_=try_)], bridge)
+    record_events(parts(Records(run_events=(fact,), try_=try_)), bridge)
 
     assert queues.sent[Queue.RUN_EVENTS][0].due == bridge.clock.now() + timedelta(seconds=seconds)
 
@@ -144,7 +145,7 @@ def test_a_ledger_that_names_a_time_is_not_asked_before(
     ledger.failures.append(Throttled(retry_after=timedelta(minutes=20)))
     fact = events.job_fact("r-" + "a" * 26, JobStatus.RUNNING, clock.now())
 
-    record_events([Records(run_events=(fact,))], bridge)
+    record_events(parts(Records(run_events=(fact,))), bridge)
 
     due = queues.sent[Queue.RUN_EVENTS][0].due
     assert due is not None
