@@ -96,6 +96,6 @@ def _run(stack: Stack, arguments: list[str], text: bytes, settings: Mapping[str,
         [sys.executable, *arguments], cwd=ROOT, env=environment, input=text, capture_output=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(done.stderr.decode()[-2000:])
+        raise RuntimeError(done.stderr.decode())
     said: dict[str, Any] = json.loads(done.stdout.decode().splitlines()[-1])
     return said

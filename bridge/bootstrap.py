@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from bridge import handlers, telemetry
@@ -38,6 +39,9 @@ class App:
         self._environ = environ
         self._lock = threading.Lock()
         self._built: Bridge | None = None
+        #: Calls wait for it while the app warms up.
+        self._may_call = threading.Event()
+        self._may_call.set()
 
     @property
     def host_checks_keys(self) -> bool:
@@ -52,12 +56,8 @@ class App:
 
     def bridge(self) -> "Bridge":
         """Raises: ConfigurationError with every problem."""
-        with self._lock:
-            if self._built is None:
-                from bridge.assembly import build  # it loads most of the app
-
-                self._built = build(self._environ)
-            return self._built
+        self._may_call.wait()
+        return self._build()
 
     def problems(self) -> "ConfigurationError | None":
         """What is wrong with the configuration, for probes."""
@@ -69,28 +69,50 @@ class App:
             return error
         return None
 
+    def _build(self) -> "Bridge":
+        with self._lock:
+            if self._built is None:
+                from bridge.assembly import build  # it loads most of the app
+
+                self._built = build(self._environ)
+            return self._built
+
     def warm_up(self) -> threading.Thread:
         """Do in the background what the first call would wait for; wrong settings are logged and told to whoever asks.
 
         A thread that the process does not wait for when it ends.
         """
+        self._may_call.clear()
         thread = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
         thread.start()
         return thread
 
     def _warm_up(self) -> None:
+        from bridge.domain.errors import ConfigurationError
+
         try:
-            handlers.load()
-            problems = self.problems()
-            if problems is not None:
-                log.critical("%s", problems)
-                return
-            bridge = self.bridge()
-            bridge.sender.prepare()
-            if self.may_submit:
-                bridge.jobs.prepare(bridge.workspace)
+            bridge = self._load()
+            with ThreadPoolExecutor(1) as beside:  # it mostly waits
+                connected = beside.submit(bridge.sender.prepare)
+                if self.may_submit:
+                    bridge.jobs.prepare(bridge.workspace)
+            connected.result()
+        except ConfigurationError as error:
+            log.critical("%s", error)
         except Exception:  # the first call will meet it too, and answer for it
             log.exception("the app could not be prepared for its first call")
+
+    def _load(self) -> "Bridge":
+        """The modules that calls need too; they may begin then, whatever came of it."""
+        try:
+            from bridge.adapters.loading import load_shared
+
+            handlers.load()
+            bridge = self._build()
+            load_shared(for_submissions=self.may_submit)
+        finally:
+            self._may_call.set()
+        return bridge
 
 
 def start() -> App:

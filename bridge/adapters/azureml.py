@@ -110,29 +110,34 @@ def _pipeline_job(request: JobRequest, workspace_path: str) -> Any:
 @contextmanager
 def _submission(request: JobRequest) -> Iterator[None]:
     """A name that is taken is an answer of its own; every other refusal means that this job will never be taken."""
-    from azure.ai.ml.exceptions import MlException
-    from azure.core.exceptions import HttpResponseError
-
     try:
         with translated(f"Azure ML, submission of {request.name}"):
             yield
-    except RetryableError as error:
-        if isinstance(error.__cause__, HttpResponseError) and _name_is_taken(error.__cause__):
+    except (RetryableError, PermanentError) as error:
+        cause = error.__cause__
+        if _name_is_taken(cause):
             raise _exists(request) from error
-        if isinstance(error.__cause__, MlException):
-            raise SubmissionRejected(f"the job cannot be built: {error.__cause__}", code="INVALID_JOB") from error
-        raise
-    except PermanentError as error:
-        if isinstance(error.__cause__, HttpResponseError) and _name_is_taken(error.__cause__):
-            raise _exists(request) from error
+        if _is_the_jobs_own(cause):
+            raise SubmissionRejected(f"the job cannot be built: {cause}", code="INVALID_JOB") from error
         if type(error) is PermanentError:
             raise SubmissionRejected(str(error), code=error.code) from error
         raise
 
 
-def _name_is_taken(error: Any) -> bool:
+def _name_is_taken(error: BaseException | None) -> bool:
     """AML answers a changed PUT with 400 and this text; the code says only UserError (azure-docs issue 122250)."""
+    from azure.core.exceptions import HttpResponseError
+
+    if not isinstance(error, HttpResponseError):
+        return False
     return error.status_code == 409 or (error.status_code == 400 and "already exists" in str(error.message).lower())
+
+
+def _is_the_jobs_own(error: BaseException | None) -> bool:
+    """Whether the SDK itself refused, before it asked Azure ML."""
+    from azure.ai.ml.exceptions import MlException
+
+    return isinstance(error, MlException)
 
 
 def _exists(request: JobRequest) -> JobExists:
