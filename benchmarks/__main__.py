@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.accept import measure_accept
-from benchmarks.cost import measure_cost
+from benchmarks.cost import WINDOW, measure_cost
 from benchmarks.hosts import bridge_hosts
 from benchmarks.measure import Measure
 from benchmarks.record import measure_freshness, measure_record
@@ -17,8 +17,7 @@ from benchmarks.submit import measure_bursts, measure_concurrency, measure_idle
 from bridge.local.stack import Stack, local_stack
 
 RESULTS = Path(__file__).with_name("results")
-#: Long enough for full batches, short enough to wait for.
-WINDOW = {"AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "00:00:05"}
+WINDOW_SETTING = {"AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": f"00:00:{WINDOW:02}"}
 
 
 def all_measures(stack: Stack, *, short: bool) -> Iterator[Measure]:
@@ -26,7 +25,7 @@ def all_measures(stack: Stack, *, short: bool) -> Iterator[Measure]:
     few, many = (2, 3) if short else (5, 15)
     yield from measure_starts(stack, rounds=few)
     yield from measure_accept(stack, rounds=few if short else many)
-    with bridge_hosts(stack, WINDOW) as hosts:
+    with bridge_hosts(stack, WINDOW_SETTING) as hosts:
         yield from measure_idle(stack, hosts, rounds=many)
         yield from measure_bursts(stack, hosts, rounds=few)
         yield from measure_cost(stack, hosts, runs=100 if short else 1000)

@@ -26,14 +26,14 @@ def measure_accept(stack: Stack, *, rounds: int) -> Iterator[Measure]:
     with (
         bridge_host(stack, "http") as bridge,
         peer_host(stack) as peer,
-        calls.client(bridge.base_url) as to_bridge,
-        calls.client(peer.base_url) as to_peer,
+        calls.Caller(bridge.base_url) as to_bridge,
+        calls.Caller(peer.base_url) as to_peer,
         _sender(stack) as sender,
     ):
-        parts: dict[object, Callable[[], object]] = {
-            **{rows: partial(calls.ask_bridge, to_bridge, rows) for rows in BATCHES},
-            "peer 1": partial(calls.ask_peer, to_peer, 1),
-            "peer many": partial(calls.ask_peer, to_peer, PEER_ROWS),
+        parts: dict[object, Callable[[], float]] = {
+            **{rows: partial(_answer, to_bridge, calls.bridge_request, rows) for rows in BATCHES},
+            "peer 1": partial(_answer, to_peer, calls.peer_request, 1),
+            "peer many": partial(_answer, to_peer, calls.peer_request, PEER_ROWS),
             "two sends": partial(_send, sender, 1, times=2),
             "list": partial(_send, sender, LIST),
         }
@@ -41,10 +41,7 @@ def measure_accept(stack: Stack, *, rounds: int) -> Iterator[Measure]:
             part()
         for _ in range(rounds):
             for name, part in parts.items():
-                for _ in range(1 if name == "peer many" else 5):
-                    begin = time.perf_counter()
-                    part()
-                    seconds.setdefault(name, []).append(time.perf_counter() - begin)
+                seconds.setdefault(name, []).extend(part() for _ in range(1 if name == "peer many" else 5))
         stack.call("service_bus", "POST", "/reset", {})
     median = {name: statistics.median(found) for name, found in seconds.items()}
     yield from _answers(median)
@@ -84,10 +81,22 @@ def _sender(stack: Stack) -> ServiceBusSender:
     return ServiceBusClient.from_connection_string(connection).get_queue_sender("run-commands")
 
 
-def _send(sender: ServiceBusSender, count: int, times: int = 1) -> None:
-    """As much text as a command has."""
+def _answer(caller: calls.Caller, make: Callable[[int], calls.Request], rows: int) -> float:
+    """Seconds from the request to the whole answer."""
+    request = make(rows)
+    begin = time.perf_counter()
+    answer = caller.post(request)
+    took = time.perf_counter() - begin
+    calls.names(answer)
+    return took
+
+
+def _send(sender: ServiceBusSender, count: int, times: int = 1) -> float:
+    """Seconds for lists with as much text in each message as a command has."""
     body = json.dumps({"text": "x" * 700})
+    begin = time.perf_counter()
     for _ in range(times):
         sender.send_messages(
             [ServiceBusMessage(body, message_id=str(each), content_type="application/json") for each in range(count)]
         )
+    return time.perf_counter() - begin

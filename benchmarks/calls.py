@@ -4,9 +4,10 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
-
-import httpx
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from bridge.local import endpoints
 from bridge.local.stack import Stack
@@ -24,35 +25,73 @@ ALL_INPUTS = {
 }
 #: After which a measurement is given up.
 WITHIN_SECONDS = 120.0
+#: Hosts close a connection that was not used for five.
+IDLE_SECONDS = 4.0
+HEADERS = {"x-functions-key": endpoints.FUNCTION_KEY, "content-type": "application/json"}
 
 
-def client(base_url: str) -> httpx.Client:
-    headers = {"x-functions-key": endpoints.FUNCTION_KEY, "content-type": "application/json"}
-    return httpx.Client(base_url=f"{base_url}/api", headers=headers, timeout=WITHIN_SECONDS, trust_env=False)
+@dataclass(frozen=True)
+class Request:
+    """A POST, made in advance."""
+
+    path: str
+    body: str
+    headers: dict[str, str]
 
 
-def bridge_body(query: str, rows: int) -> str:
-    return json.dumps({"data": [[row, PIPELINE, INPUTS, f"{query}-{row}"] for row in range(rows)]})
+class Caller:
+    """One connection that stays open, with as little of its own as there can be: what it takes is not the bridge's."""
+
+    def __init__(self, base_url: str) -> None:
+        where = urlsplit(base_url)
+        self._connection = HTTPConnection(where.hostname or "", where.port, timeout=WITHIN_SECONDS)
+        self._used_at = 0.0
+
+    def __enter__(self) -> "Caller":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def post(self, request: Request) -> bytes:
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self._connection.close()  # the host is about to; the next request opens it again
+        self._connection.request("POST", f"/api{request.path}", request.body, {**HEADERS, **request.headers})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        self._used_at = time.monotonic()
+        if answer.status != 200:
+            raise RuntimeError(f"{answer.status}: {text[:500].decode(errors='replace')}")
+        return text
 
 
-def ask_bridge(http: httpx.Client, rows: int) -> list[str]:
-    """One batch of an external function; the run ids."""
+def bridge_request(rows: int) -> Request:
+    """One batch of an external function."""
     query = uuid.uuid4().hex
     headers = {"sf-external-function-current-query-id": query, "sf-external-function-query-batch-id": query}
-    answer = http.post("/v1/snowflake/submit_run", content=bridge_body(query, rows), headers=headers)
-    answers = [row[1] for row in answer.raise_for_status().json()["data"]]
-    if any(each["status"] != "ACCEPTED" for each in answers):
-        raise RuntimeError(f"a run was not accepted: {answers[0]}")
-    return [str(each["run_id"]) for each in answers]
+    body = json.dumps({"data": [[row, PIPELINE, INPUTS, f"{query}-{row}"] for row in range(rows)]})
+    return Request("/v1/snowflake/submit_run", body, headers)
 
 
-def ask_peer(http: httpx.Client, rows: int) -> list[str]:
-    """The same of the peer; the names of the jobs."""
-    answer = http.post("/submit_run", content=json.dumps({"data": [[row, ALL_INPUTS] for row in range(rows)]}))
-    answers = [row[1] for row in answer.raise_for_status().json()["data"]]
-    if any("job" not in each for each in answers):
-        raise RuntimeError(f"a row of the peer failed: {answers[0]}")
-    return [str(each["job"]) for each in answers]
+def peer_request(rows: int) -> Request:
+    """The same for the peer."""
+    return Request("/submit_run", json.dumps({"data": [[row, ALL_INPUTS] for row in range(rows)]}), {})
+
+
+def names(answer: bytes) -> list[str]:
+    """The jobs of an answer of either; all rows must have gone well."""
+    values = [row[1] for row in json.loads(answer)["data"]]
+    if any(each["status"] not in {"ACCEPTED", "SUBMITTED"} for each in values):
+        raise RuntimeError(f"a row was not taken: {values[0]}")
+    return [str(each.get("run_id") or each["job"]) for each in values]
+
+
+def ask_bridge(caller: Caller, rows: int) -> list[str]:
+    return names(caller.post(bridge_request(rows)))
+
+
+def ask_peer(caller: Caller, rows: int) -> list[str]:
+    return names(caller.post(peer_request(rows)))
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -100,14 +139,24 @@ def inserts(stack: Stack) -> int:
 
 
 def settle(stack: Stack, latency: int) -> None:
-    """Nothing is left of the measurement before."""
+    """Nothing is left of the measurement before: no message, no event, no job that would raise one."""
     stack.call("azure_ml", "POST", "/latency", {"ms": 0})
     wait_for(lambda: _is_idle(stack), "rest of the measurement before")
-    stack.call("azure_ml", "POST", "/reset", {})
-    stack.call("service_bus", "POST", "/reset", {})
+    for service in ("azure_ml", "event_grid", "service_bus"):
+        stack.call(service, "POST", "/reset", {})
+    wait_for(lambda: _is_idle(stack), "rest of the measurement before")
     stack.call("azure_ml", "POST", "/latency", {"ms": latency})
 
 
-def _is_idle(stack: Stack) -> bool:
+def is_quiet(stack: Stack) -> bool:
+    """Whether nothing waits for a function now; the chain's looks are due later."""
     queues = stack.call("service_bus", "GET", "/queues")
-    return not queues["run-commands"]["active"] and not queues["run-commands"]["locked"]
+    return not any(queue["active"] + queue["locked"] for queue in queues.values())
+
+
+def _is_idle(stack: Stack) -> bool:
+    """Quiet, and still so a moment later: what a function does leads to further messages."""
+    if not is_quiet(stack):
+        return False
+    time.sleep(0.1)
+    return is_quiet(stack)

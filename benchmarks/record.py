@@ -69,7 +69,7 @@ def measure_record(stack: Stack, *, rounds: int) -> Iterator[Measure]:
 def measure_freshness(stack: Stack, *, rounds: int) -> Iterator[Measure]:
     """From an event of Azure ML at Event Grid to its row, beyond the window of one second that the laptop has."""
     seconds = []
-    with bridge_hosts(stack) as hosts, calls.client(hosts["http"].base_url) as http:
+    with bridge_hosts(stack) as hosts, calls.Caller(hosts["http"].base_url) as http:
         arguments = endpoints.snowflake_arguments(stack.ports)
         with snowflake.connector.connect(**arguments) as connection, connection.cursor() as cursor:
             for _ in range(rounds):

@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks import calls
 from benchmarks.bare_put import IN_FLIGHT, BarePut
-from benchmarks.hosts import Host, bridge_host, peer_host
+from benchmarks.hosts import Host, bridge_hosts, peer_host
 from benchmarks.measure import Measure, at_most, least_of_limit
 from bridge.local.stack import Stack
 
@@ -23,8 +23,8 @@ def measure_idle(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> Ite
     """One request at a time, with nothing else to do: until its PUT reaches Azure ML, through the queue."""
     with (
         peer_host(stack) as peer,
-        calls.client(peer.base_url) as to_peer,
-        calls.client(hosts["http"].base_url) as to_bridge,
+        calls.Caller(peer.base_url) as to_peer,
+        calls.Caller(hosts["http"].base_url) as to_bridge,
     ):
         parts = {
             "bridge": partial(calls.ask_bridge, to_bridge),
@@ -65,8 +65,8 @@ def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> I
     bare = BarePut(stack)
     with (
         peer_host(stack) as peer,
-        calls.client(peer.base_url) as to_peer,
-        calls.client(hosts["http"].base_url) as to_bridge,
+        calls.Caller(peer.base_url) as to_peer,
+        calls.Caller(hosts["http"].base_url) as to_bridge,
     ):
         parts = {
             "bridge": partial(calls.ask_bridge, to_bridge),
@@ -95,9 +95,8 @@ def measure_concurrency(stack: Stack, *, rounds: int) -> Iterator[Measure]:
     for at_once, count in CONCURRENCY.items():
         rates: dict[str, list[float]] = {"bridge": [], "limit": []}
         with (
-            bridge_host(stack, "execute", {CALLS_SETTING: str(at_once)}),
-            bridge_host(stack, "http") as http,
-            calls.client(http.base_url) as to_bridge,
+            bridge_hosts(stack, {CALLS_SETTING: str(at_once)}) as hosts,
+            calls.Caller(hosts["http"].base_url) as to_bridge,
         ):
             ask = partial(calls.ask_bridge, to_bridge)
             _rate(stack, 0, at_once, ask)

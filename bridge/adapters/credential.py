@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,8 +64,14 @@ class EmulatorCredential:
 
 
 def _emulator_token(scopes: tuple[str, ...]) -> tuple[str, int]:
+    """Valid for one to two hours; kept, as azure-identity keeps its tokens."""
+    expires = (int(time.time()) // 3600 + 2) * 3600
+    return _signed(scopes, expires), expires
+
+
+@lru_cache(maxsize=8)
+def _signed(scopes: tuple[str, ...], expires: int) -> str:
     import jwt
 
-    expires = int(time.time()) + 3600
     claims = {"aud": scopes[0].removesuffix("/.default"), "tid": "00000000-0000-0000-0000-000000000000", "exp": expires}
-    return jwt.encode(claims, "emulator only, no secret at all!", "HS256"), expires
+    return jwt.encode(claims, "emulator only, no secret at all!", "HS256")

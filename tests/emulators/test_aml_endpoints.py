@@ -263,7 +263,7 @@ def test_an_endpoint_is_created_changed_and_deleted(service: AmlService, client:
 def test_a_successful_deployment_is_told(service: AmlService, client: Any, sink: Receiver) -> None:
     deploy(service, client, tags={"rule": "deploy-prod"})
     service.events_settled()
-    (event,) = [event for (event,) in sink.bodies() if event["eventType"].endswith(".ModelDeployed")]
+    (event,) = [event for events in sink.bodies() for event in events if event["eventType"].endswith(".ModelDeployed")]
 
     assert (event["topic"], event["subject"]) == (SCOPE, "endpoints/churn-online")
     assert event["data"] == {

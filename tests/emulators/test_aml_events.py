@@ -40,7 +40,12 @@ def submit(service: AmlService, name: str = "r-1", **tags: str) -> None:
 
 def told(sink: Receiver) -> list[str]:
     """The statuses told so far; a RunCompleted has none."""
-    return [event["data"].get("runStatus", event["eventType"]) for (event,) in sink.bodies()]
+    return [event["data"].get("runStatus", event["eventType"]) for event in arrived(sink)]
+
+
+def arrived(sink: Receiver) -> list[dict[str, Any]]:
+    """One by one, however many came together."""
+    return [event for events in sink.bodies() for event in events]
 
 
 def test_every_status_is_told_and_the_completion_twice(service: AmlService, sink: Receiver) -> None:
@@ -56,7 +61,7 @@ def test_every_status_is_told_and_the_completion_twice(service: AmlService, sink
 def test_an_event_looks_like_a_captured_one(service: AmlService, sink: Receiver) -> None:
     submit(service, bridge="b")
     service.events_settled()
-    (event,) = sink.bodies()[0]
+    event = arrived(sink)[0]
     data: dict[str, Any] = event["data"]
 
     assert sink.received[0].path == "/workspace-events"
@@ -103,7 +108,7 @@ def test_an_event_can_come_twice_with_one_id(service: AmlService, sink: Receiver
     service.events_settled()
 
     assert told(sink) == ["NotStarted", "Preparing", "Queued", "Queued"]
-    (first,), (second,) = sink.bodies()[2:]
+    first, second = arrived(sink)[2:]
     assert first["id"] == second["id"]
 
 

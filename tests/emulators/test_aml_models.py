@@ -47,7 +47,7 @@ def model(path: str = "azureml://datastores/files/paths/churn", **more: Any) -> 
 def published(service: AmlService, sink: Receiver) -> list[dict[str, Any]]:
     """The events of registered models."""
     service.events_settled()
-    return [event for (event,) in sink.bodies() if event["eventType"] == REGISTERED]
+    return [event for events in sink.bodies() for event in events if event["eventType"] == REGISTERED]
 
 
 def test_a_registered_model_is_found_by_version_and_as_the_latest(models: Any) -> None:

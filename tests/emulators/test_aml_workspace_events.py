@@ -44,7 +44,7 @@ def submit(service: AmlService, name: str = "r-1", **tags: str) -> None:
 
 
 def events(sink: Receiver) -> list[dict[str, Any]]:
-    return [event for (event,) in sink.bodies()]
+    return [event for events in sink.bodies() for event in events]
 
 
 def statuses(sink: Receiver) -> list[str]:

@@ -12,6 +12,8 @@ from bridge.local.faults import FaultPlan
 
 _RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
 _TIMEOUT_SECONDS = 5.0
+#: Events in one request, when so many wait.
+_TOGETHER = 50
 #: An event that is held until a later one has arrived waits no longer than this: there may be no later one.
 _LONGEST_HOLD_SECONDS = 60.0
 
@@ -70,30 +72,34 @@ class Publisher:
         """Deliver until cancelled."""
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False) as client, asyncio.TaskGroup() as aside:
             while True:
-                number = await self._queue.get()
-                if not await self._delivered(client, number):
-                    aside.create_task(self._retry(client, number))
+                numbers = [await self._queue.get()]
+                while len(numbers) < _TOGETHER and not self._queue.empty():
+                    numbers.append(self._queue.get_nowait())
+                if not await self._delivered(client, numbers):
+                    for number in numbers:
+                        aside.create_task(self._retry(client, number))
 
     async def _retry(self, client: httpx.AsyncClient, number: int) -> None:
         for seconds in _RETRY_SECONDS:
             await asyncio.sleep(seconds)
-            if await self._delivered(client, number):
+            if await self._delivered(client, [number]):
                 return
         if self._waiting.pop(number, None) is not None:
             self._counts["dropped"] += 1
 
-    async def _delivered(self, client: httpx.AsyncClient, number: int) -> bool:
-        """Whether there is nothing left to do for this event."""
-        event = self._waiting.get(number)
-        if event is None:
+    async def _delivered(self, client: httpx.AsyncClient, numbers: Sequence[int]) -> bool:
+        """Whether there is nothing left to do for these events."""
+        events = {number: self._waiting[number] for number in numbers if number in self._waiting}
+        if not events:
             return True
         try:
-            answer = await client.post(str(self._sink), json=[event])
+            answer = await client.post(str(self._sink), json=list(events.values()))
         except httpx.HTTPError:
             return False
-        if answer.is_success and self._waiting.pop(number, None) is not None:
-            self._counts["delivered"] += 1
-            self._release(number)
+        for number in events:
+            if answer.is_success and self._waiting.pop(number, None) is not None:
+                self._counts["delivered"] += 1
+                self._release(number)
         return answer.is_success
 
     def _release(self, delivered: int) -> None:

@@ -29,6 +29,7 @@ class HostControl:
         return [
             Route("/ready", self._ready, methods=["GET"]),
             Route("/invocations", self._invocations, methods=["GET"]),
+            Route("/cpu", self._cpu, methods=["GET"]),
             Route("/timers/{name}/fire", self._fire, methods=["POST"]),
         ]
 
@@ -45,6 +46,10 @@ class HostControl:
 
     async def _invocations(self, _: Request) -> Response:
         return JSONResponse(self._invoker.to_json())
+
+    async def _cpu(self, _: Request) -> Response:
+        """Seconds by function, without the host's own."""
+        return JSONResponse({name: counts.cpu_seconds for name, counts in self._invoker.counts.items()})
 
     async def _fire(self, request: Request) -> Response:
         timer = self._timers.get(str(request.path_params["name"]))
