@@ -4,7 +4,7 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos fuzz bench-ledger bench-pacing simulate audit licences requirements clean
+.PHONY: help setup demo test lint chaos fuzz bench bench-ledger bench-pacing simulate audit licences requirements clean
 .PHONY: sql-deploy sql-teardown sql-dry-run
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
 	@echo "make sql-dry-run   print what that would send, keys as ***"
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
+	@echo "make bench         measure the bridge beside its limits and what users would write first (about 6 minutes);"
+	@echo "                   ARGS=--short: a rough look in one minute"
 	@echo "make bench-ledger  time the ledger's queries over EVENTS=10000000 events (about 10 minutes, 2 GB of disk)"
 	@echo "make bench-pacing  count what Azure ML's limits refuse of RUNS=1500 submissions by HOSTS=2 hosts (about 3 minutes)"
 	@echo "make simulate      a day of 10, 10,000 and 10 million runs as arithmetic over documented limits (about 15 seconds)"
@@ -79,6 +81,9 @@ chaos: setup
 
 fuzz: setup
 	@exec .venv/bin/python -m tests.fuzz --requests $(or $(N),100000) --seed $(or $(SEED),1)
+
+bench: setup
+	@exec .venv/bin/python -m benchmarks $(ARGS)
 
 EVENTS ?= 10000000
 bench-ledger: setup

@@ -42,41 +42,55 @@ class Host:
 @contextmanager
 def bridge_host(stack: Stack, kind: str, settings: Mapping[str, str] | None = None) -> Iterator[Host]:
     """The bridge as an instance of this kind."""
-    off = {f"AzureWebJobs.{name}.Disabled": "true" for name in ALL - KINDS[kind]}
-    own = {"FUNCTIONS_TARGET_GROUP": kind, **UNPACED, **off, **(settings or {})}
-    with _host(stack, kind, ROOT, own) as host:
-        yield host
+    with _running(stack, {kind: ROOT}, {kind: _settings(kind, settings)}) as hosts:
+        yield hosts[kind]
 
 
 @contextmanager
 def bridge_hosts(stack: Stack, settings: Mapping[str, str] | None = None) -> Iterator[dict[str, Host]]:
     """One instance of each kind, by kind."""
-    with ExitStack() as hosts:
-        yield {kind: hosts.enter_context(bridge_host(stack, kind, settings)) for kind in KINDS}
+    with _running(stack, dict.fromkeys(KINDS, ROOT), {kind: _settings(kind, settings) for kind in KINDS}) as hosts:
+        yield hosts
 
 
 @contextmanager
 def peer_host(stack: Stack) -> Iterator[Host]:
     """What people write first."""
-    with _host(stack, "peer", PEER, {}) as host:
-        yield host
+    with _running(stack, {"peer": PEER}, {"peer": {}}) as hosts:
+        yield hosts["peer"]
+
+
+def _settings(kind: str, settings: Mapping[str, str] | None) -> dict[str, str]:
+    off = {f"AzureWebJobs.{name}.Disabled": "true" for name in ALL - KINDS[kind]}
+    return {"FUNCTIONS_TARGET_GROUP": kind, **UNPACED, **off, **(settings or {})}
 
 
 @contextmanager
-def _host(stack: Stack, name: str, directory: Path, settings: Mapping[str, str]) -> Iterator[Host]:
+def _running(
+    stack: Stack, directories: Mapping[str, Path], settings: Mapping[str, Mapping[str, str]]
+) -> Iterator[dict[str, Host]]:
+    """Started together, and stopped in any case."""
+    with ExitStack() as cleanup:
+        processes = {name: _process(stack, name, directories[name], settings[name]) for name in directories}
+        for process, _ in processes.values():
+            cleanup.callback(process.stop)
+            process.start()
+        hosts = {}
+        for name, (process, ports) in processes.items():
+            process.wait_until_healthy()
+            assert process.pid is not None  # noqa: S101 - it runs
+            hosts[name] = Host(endpoints.url(ports[0]), endpoints.url(ports[1]), process.pid)
+        yield hosts
+
+
+def _process(
+    stack: Stack, name: str, directory: Path, settings: Mapping[str, str]
+) -> tuple[ChildProcess, tuple[int, int]]:
     port, control_port = free_port(), free_port()
     command = [
         app_python(), "-m", "bridge.local.host", str(directory),
         "--port", str(port), "--control-port", str(control_port), "--with-parent",
     ]  # fmt: skip
     environment = minimal_environment() | stack.settings | endpoints.host_keys() | dict(settings)
-    process = ChildProcess(
-        name, command, f"{endpoints.url(control_port)}/ready", environment, stack.log_file(f"bench-{name}")
-    )
-    process.start()
-    try:
-        process.wait_until_healthy()
-        assert process.pid is not None  # noqa: S101 - it runs
-        yield Host(endpoints.url(port), endpoints.url(control_port), process.pid)
-    finally:
-        process.stop()
+    health = f"{endpoints.url(control_port)}/ready"
+    return ChildProcess(name, command, health, environment, stack.log_file(f"bench-{name}")), (port, control_port)

@@ -5,7 +5,7 @@ import os
 import statistics
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ import snowflake.connector
 from azure.functions.servicebus import ServiceBusMessage
 
 from benchmarks import calls
-from benchmarks.hosts import bridge_hosts
+from benchmarks.hosts import Host
 from benchmarks.measure import Measure, at_most, least_of_limit
 from bridge.adapters.snowflake import STATEMENTS
 from bridge.assembly import build
@@ -66,18 +66,23 @@ def measure_record(stack: Stack, *, rounds: int) -> Iterator[Measure]:
     )
 
 
-def measure_freshness(stack: Stack, *, rounds: int) -> Iterator[Measure]:
+def measure_freshness(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> Iterator[Measure]:
     """From an event of Azure ML at Event Grid to its row, beyond the window of one second that the laptop has."""
     seconds = []
-    with bridge_hosts(stack) as hosts, calls.Caller(hosts["http"].base_url) as http:
-        arguments = endpoints.snowflake_arguments(stack.ports)
-        with snowflake.connector.connect(**arguments) as connection, connection.cursor() as cursor:
-            for _ in range(rounds):
-                (run_id,) = calls.ask_bridge(http, 1)
-                calls.created(stack, [run_id])
-                begin = _forced(stack, run_id)
-                calls.wait_for(partial(_has_failed, cursor, run_id), "the event's row")
-                seconds.append(time.time() - begin)
+    arguments = endpoints.snowflake_arguments(stack.ports)
+    with (
+        calls.Caller(hosts["http"].base_url) as caller,
+        snowflake.connector.connect(**arguments) as connection,
+        connection.cursor() as cursor,
+    ):
+        calls.settle(stack, 0)
+        for _ in range(rounds):
+            names = calls.ask_bridge(caller, 1)
+            calls.created(stack, names)
+            begin = _forced(stack, names[0])
+            calls.wait_for(partial(_has_failed, cursor, names[0]), "the event's row")
+            seconds.append(time.time() - begin)
+            calls.settle(stack, 0)
     yield Measure(measure="event to row, window 1 s", unit="s", bridge=statistics.median(seconds))
 
 

@@ -60,8 +60,8 @@ def _until_arrival(
     return {name: 1000 * statistics.median(found) for name, found in seconds.items()}
 
 
-def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> Iterator[Measure]:
-    """Fifty at once: until Azure ML has made the last of them."""
+def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int, peers: int = BURST) -> Iterator[Measure]:
+    """Fifty at once: until Azure ML has made the last of them. The peer makes as many as are asked of it."""
     bare = BarePut(stack)
     with (
         peer_host(stack) as peer,
@@ -77,8 +77,10 @@ def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> I
             rates: dict[str, list[float]] = {name: [] for name in parts}
             for number in range(rounds):
                 for name, part in parts.items():
-                    if name != "peer" or number == 0:  # it takes its time
+                    if name != "peer":
                         rates[name].append(_rate(stack, latency, BURST, part))
+                    elif number == 0:  # one after the other, it takes its time
+                        rates[name].append(_rate(stack, latency, peers, part))
             yield Measure(
                 measure=f"burst of {BURST}, Azure ML takes {latency} ms",
                 unit="submissions/s",
@@ -89,10 +91,10 @@ def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> I
             )
 
 
-def measure_concurrency(stack: Stack, *, rounds: int) -> Iterator[Measure]:
+def measure_concurrency(stack: Stack, *, rounds: int, counts: Mapping[int, int] = CONCURRENCY) -> Iterator[Measure]:
     """Calls at once against submissions a second, while Azure ML takes 150 ms for each."""
     bare, latency = BarePut(stack), LATENCIES[-1]
-    for at_once, count in CONCURRENCY.items():
+    for at_once, count in counts.items():
         rates: dict[str, list[float]] = {"bridge": [], "limit": []}
         with (
             bridge_hosts(stack, {CALLS_SETTING: str(at_once)}) as hosts,

@@ -77,7 +77,7 @@ ALTER TASK ANSWER_RUN_REQUESTS RESUME;
 ALTER TASK TAKE_RUN_REQUESTS RESUME;
 
 -- No condition of a task can look into a table, so the sweep starts the warehouse each time, for a minute that is paid: every
--- six hours 2 credits a month, every hour 12, which is more than the default credit_quota. Hence a value and no fixed hour.
+-- six hours 2 credits a month, every hour 12, much of the default credit_quota. Hence a value and no fixed hour.
 CREATE OR REPLACE TASK SWEEP_RUN_REQUESTS
   WAREHOUSE = <% warehouse %>
   SCHEDULE = '<% outbox_sweep_minutes %> MINUTE'

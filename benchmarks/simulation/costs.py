@@ -22,7 +22,7 @@ WINDOW_SECONDS = int(_SERVICE_BUS["maxBatchWaitTime"].rpartition(":")[2])
 #: AUTO_SUSPEND of sql/010_account.sql.
 AUTO_SUSPEND_SECONDS = 60
 #: Credits a month after which the warehouse is suspended: the default of credit_quota, sql/values.example.yaml.
-CREDIT_QUOTA = 10
+CREDIT_QUOTA = 30
 #: Defaults of the settings AML_WRITES_PER_SECOND and EXECUTE_MAX_INSTANCES.
 WRITES_PER_SECOND = 10
 EXECUTE_INSTANCES = 4

@@ -128,7 +128,7 @@ class Values(BaseModel):
     owner_role: Identifier = Field("ML_BRIDGE_OWNER", description="role that owns and deploys everything else")
     prefix: Identifier = Field("ML_BRIDGE", description="start of the names of roles, user and integrations")
     warehouse: Identifier = Field("ML_BRIDGE_WH", description="warehouse of the app and of the tasks")
-    credit_quota: int = Field(10, ge=1, le=100_000, description="credits a month before the warehouse is suspended")
+    credit_quota: int = Field(30, ge=1, le=100_000, description="credits a month before the warehouse is suspended")
     database: Identifier = Field(description="database of the schema")
     schema_name: Identifier = Field(
         "ML_BRIDGE", alias="schema", description="schema of everything that is not account-wide"

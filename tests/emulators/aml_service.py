@@ -59,6 +59,7 @@ class AmlService:
     def begin(self) -> None:
         """The state that every test starts from."""
         self.tell("/reset")
+        eventually(lambda: not self.ask("/events")["waiting"])  # a request that is under way still arrives
         self.seed(
             "train",
             inputs={"table": {"type": "string"}, "rows": {"type": "integer", "optional": True, "default": "10"}},

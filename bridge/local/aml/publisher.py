@@ -27,6 +27,8 @@ class Publisher:
         self._agenda = agenda
         self._queue: asyncio.Queue[int] = asyncio.Queue()
         self._number = 0
+        #: In requests that are not answered yet; a reset cannot take them back.
+        self._sending: set[int] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -37,7 +39,7 @@ class Publisher:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {**self._counts, "waiting": len(self._waiting)}
+        return {**self._counts, "waiting": len(self._waiting.keys() | self._sending)}
 
     def publish(self, events: Sequence[dict[str, Any]]) -> None:
         """Queue events; faults of kind drop_event, duplicate_event, delay_event and reorder_event strike here."""
@@ -92,10 +94,13 @@ class Publisher:
         events = {number: self._waiting[number] for number in numbers if number in self._waiting}
         if not events:
             return True
+        self._sending |= events.keys()
         try:
             answer = await client.post(str(self._sink), json=list(events.values()))
         except httpx.HTTPError:
             return False
+        finally:
+            self._sending -= events.keys()
         for number in events:
             if answer.is_success and self._waiting.pop(number, None) is not None:
                 self._counts["delivered"] += 1
