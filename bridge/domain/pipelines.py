@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from bridge.domain.callers import APP_ROLE_PREFIX, CallerIdentity
@@ -63,7 +64,8 @@ class Pipeline:
         return any(_is_named(name, self.allow.principals) for name in caller.names)
 
 
-def _is_named(name: str, entries: Iterable[str]) -> bool:
+@lru_cache(maxsize=1000)  # asked for each row, of few callers
+def _is_named(name: str, entries: frozenset[str]) -> bool:
     """Whether an entry is the name or, with a wildcard, stands for it: only one of the same kind does."""
     kind = next((prefix for prefix in (*DOORS, APP_ROLE_PREFIX) if name.startswith(prefix)), "")
     return any(name == entry or (entry.startswith(kind) and _stands_for(entry, name)) for entry in entries)

@@ -20,9 +20,11 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 #: Begins the text that stands for a Decimal until the document is written: half a character on its own, which no
-#: document may hold, so that nothing else looks like it. The standard encoder takes half of simplejson's time.
+#: document may hold, so that nothing else looks like it. The standard encoder is faster than simplejson with it, and
+#: takes half the time where there is no Decimal.
 _MARK = "\udc00"
-_MARKED = re.compile(r'(?<!\\)"\\udc00(-?[0-9.]+(?:E[+-]?[0-9]+)?)"')
+_MARKED = '"\\udc00'
+_NUMBER = re.compile(r"-?[0-9.]+(?:E[+-]?[0-9]+)?")
 
 
 def _marked(value: Any) -> str:
@@ -40,7 +42,18 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fal
 def dumps(value: Any) -> str:
     """Compact JSON in ASCII; Decimal as a number with all its digits. Sorted: the same value is the same text."""
     text = _ENCODER.encode(value)
-    return _MARKED.sub(r"\1", text) if r'"\udc00' in text else text
+    return _unmarked(text) if _MARKED in text else text
+
+
+def _unmarked(text: str) -> str:
+    """By hand: a regular expression takes longer over a document than all else here."""
+    first, *rest = text.split(_MARKED)
+    pieces = [first]
+    for piece in rest:
+        number, quote, tail = piece.partition('"')
+        is_ours = quote and not pieces[-1].endswith("\\") and _NUMBER.fullmatch(number)
+        pieces.append(number + tail if is_ours else _MARKED + piece)
+    return "".join(pieces)
 
 
 def loads(text: str | bytes, *, depth: int = FOREIGN_DEPTH) -> Any:
