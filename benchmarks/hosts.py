@@ -74,6 +74,8 @@ def _running(
         processes = {name: _process(stack, name, directories[name], settings[name]) for name in directories}
         for process, _ in processes.values():
             cleanup.callback(process.stop)
+        for process, _ in processes.values():
+            cleanup.callback(process.begin_to_stop)  # all of these come before the first that waits
             process.start()
         hosts = {}
         for name, (process, ports) in processes.items():
