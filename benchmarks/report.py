@@ -35,14 +35,14 @@ def write_plot(measures: Sequence[Measure], path: Path) -> None:
     places = range(len(shown), 0, -1)
     axes.axvline(1, color="black", linewidth=1)
     axes.scatter(
-        [_share(each, each.limit) for each in shown], places, marker="o", color="tab:blue", label="as fast as the limit"
+        [_share(each, each.limit) for each in shown], places, marker="o", color="tab:blue", label="against the limit"
     )
     axes.scatter(
-        [_share(each, each.peer) for each in shown], places, marker="x", color="tab:red", label="as fast as the peer"
+        [_share(each, each.peer) for each in shown], places, marker="x", color="tab:red", label="against the peer"
     )
     axes.set_yticks(list(places), [each.measure for each in shown], fontsize=8)
     axes.set_xscale("log")
-    axes.set_xlabel("times as fast, or as small, as … (1: the same)")
+    axes.set_xlabel("times as fast, or as small, as the other (1: the same)")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="lower right", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
