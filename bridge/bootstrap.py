@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from bridge import handlers, telemetry
@@ -92,11 +91,11 @@ class App:
 
         try:
             bridge = self._load()
-            with ThreadPoolExecutor(1) as beside:  # it mostly waits
-                connected = beside.submit(bridge.sender.prepare)
-                if self.may_submit:
-                    bridge.jobs.prepare(bridge.workspace)
-            connected.result()
+            connecting = threading.Thread(target=bridge.sender.prepare, daemon=True)  # it mostly waits
+            connecting.start()
+            if self.may_submit:
+                bridge.jobs.prepare(bridge.workspace)
+            connecting.join()
         except ConfigurationError as error:
             log.critical("%s", error)
         except Exception:  # the first call will meet it too, and answer for it

@@ -6,7 +6,6 @@ A client a message would cost a second each.
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -58,9 +57,12 @@ class ServiceBusQueues:
         self._senders: dict[str, SharedSender] = {}
 
     def prepare(self) -> None:
-        with ThreadPoolExecutor(len(ASKED_FOR_FIRST)) as pool:
-            for _ in pool.map(self._open, ASKED_FOR_FIRST):
-                pass
+        # No pool: the interpreter would not end before a pool's threads do, and a broker may be silent.
+        threads = [threading.Thread(target=self._open, args=[queue], daemon=True) for queue in ASKED_FOR_FIRST]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         name = self._names[queue]
@@ -93,11 +95,9 @@ class ServiceBusQueues:
                 self._client = None
 
     def _open(self, queue: Queue) -> None:
-        from azure.core.exceptions import AzureError
-
         try:
             self._sender(self._names[queue]).open()
-        except (AzureError, OSError) as error:
+        except Exception as error:  # the first call will meet it too, and answer for it
             log.info("Service Bus could not be reached in advance: %s", type(error).__name__)
 
     def _sender(self, queue: str) -> SharedSender:
