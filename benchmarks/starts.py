@@ -27,9 +27,9 @@ _SAY = "import json, time, psutil; print(json.dumps({'at': time.time(), 'bytes':
 def measure_starts(stack: Stack, *, rounds: int) -> Iterator[Measure]:
     """All kinds in turn, again and again, in fresh interpreters; medians."""
     found: dict[str, list[float]] = {}
-    for number in range(rounds + 1):
+    for number in range(rounds):
         once = _all_kinds(stack)
-        if number:  # the first one writes and reads what the system then keeps in memory
+        if number or rounds == 1:  # the first one writes and reads what the system then keeps in memory
             for name, value in once.items():
                 found.setdefault(name, []).append(value)
     middle = {name: statistics.median(values) for name, values in found.items()}

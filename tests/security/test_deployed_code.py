@@ -25,6 +25,7 @@ CONNECTING = {
     "bridge/adapters/entra_keys.py": "AUTHORITY, or ENTRA_AUTHORITY on loopback",
     "bridge/adapters/eventgrid.py": "the settings' topics",
     "bridge/adapters/servicebus.py": "the settings' namespace",
+    "bridge/adapters/shared_sender.py": "that of the sender that it is given",
     "bridge/adapters/snowflake.py": "the settings' account",
     "bridge/adapters/transport.py": "what its callers ask for: arm.py and azure-ai-ml",
     "bridge/adapters/webhooks.py": "the settings' channels",
