@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.accept import measure_accept
@@ -38,12 +37,13 @@ def rough_measures(stack: Stack) -> Iterator[Measure]:
     """The same in a fraction of the time: only to see that it works, and that nothing is far off."""
     yield from measure_starts(stack, rounds=1)
     yield from measure_accept(stack, rounds=1)
-    with bridge_hosts(stack) as hosts:
+    with bridge_hosts(stack, WINDOW_SETTING) as hosts:
         yield from measure_idle(stack, hosts, rounds=2)
         yield from measure_bursts(stack, hosts, rounds=1, peers=5)
         yield from measure_cost(stack, hosts, runs=50)
-        yield from measure_freshness(stack, hosts, rounds=1)
     yield from measure_concurrency(stack, rounds=1, counts={8: 16})
+    with bridge_hosts(stack) as hosts:
+        yield from measure_freshness(stack, hosts, rounds=1)
     yield from measure_record(stack, rounds=3)
 
 
@@ -54,16 +54,20 @@ def say(text: str) -> None:
 
 def main() -> int:
     arguments = _arguments()
-    with ExitStack() as cleanup:
-        stack = cleanup.enter_context(local_stack(host=False))
-        measures = []
-        for measure in (rough_measures if arguments.short else all_measures)(stack):
-            say(f"  {measure.measure}: {measure.bridge:.4g} {measure.unit}")
-            measures.append(measure)
+    name = "short" if arguments.short else "latest"
+    measures = []
+    try:
+        with local_stack(host=False) as stack:
+            for measure in (rough_measures if arguments.short else all_measures)(stack):
+                say(f"  {measure.measure}: {measure.bridge:.4g} {measure.unit}")
+                measures.append(measure)
+    except KeyboardInterrupt:
+        say("stopped: nothing is written")
+        return 130
     say("\n" + table(measures))
-    write_json(measures, arguments.results / "latest.json")
-    write_plot(measures, arguments.results / "latest.svg")
-    say(f"\n{arguments.results / 'latest.json'} and latest.svg are written")
+    write_json(measures, arguments.results / f"{name}.json")
+    write_plot(measures, arguments.results / f"{name}.svg")
+    say(f"\n{arguments.results / name}.json and .svg are written")
     broken = [measure.measure for measure in measures if measure.is_broken]
     if broken:
         say(f"far from their goals, which is no noise: {', '.join(broken)}")
@@ -71,12 +75,15 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="benchmarks", description="the bridge, its limits, and what users would write"
-    )
+    parser = argparse.ArgumentParser(prog="benchmarks", description="the bridge, its limits and its peer")
     parser.add_argument("--short", action="store_true", help="a minute in the place of several; its figures are rough")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY", help="where the files go")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--results {arguments.results}: {error.strerror}")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ def measure_cost(stack: Stack, hosts: Mapping[str, Host], *, runs: int) -> Itera
     calls.wait_for(lambda: _is_done(stack), "events and rows")
     by_function, by_process = _functions(hosts), _processes(stack, hosts)
     for kind, used in by_function.items():
-        measure = "CPU a run" if kind == "execute" else f"CPU a run, {kind}"
-        yield Measure(measure=measure, unit="ms", bridge=1000 * (used - functions[kind]) / len(names))
+        yield Measure(measure=f"CPU a run, {kind}", unit="ms", bridge=1000 * (used - functions[kind]) / len(names))
     in_all = sum(by_function.values()) - sum(functions.values())
     yield Measure(measure="CPU of 1,000 runs, all functions", unit="s", bridge=1000 * in_all / len(names))
     for name, used in by_process.items():

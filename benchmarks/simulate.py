@@ -33,6 +33,7 @@ WINDOW_RUNS = (10, 1_000, 10_000, 1_000_000)
 PATIENCE = 6
 #: Of a job: the last ones of the day have to be followed to their ends within the two hours after it.
 LEAST_MINUTES, MOST_MINUTES = 5, 59
+LONGEST_WAIT = 86_400
 #: The settings allow 150 s at most.
 WINDOWS = (5, 15, 30, 60, 150)
 
@@ -77,10 +78,27 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+def problem(options: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments, before anything is worked out."""
+    if not LEAST_MINUTES <= options.job_minutes <= MOST_MINUTES:
+        return f"--job-minutes is {options.job_minutes}: give {LEAST_MINUTES} to {MOST_MINUTES}"
+    if not 1 <= options.within <= LONGEST_WAIT:
+        return f"--within is {options.within}: give 1 to {LONGEST_WAIT} seconds"
+    if options.measures != RESULTS and not options.measures.is_file():
+        return f"--measures: {options.measures} is no file; `make bench` writes one"
+    try:
+        measured(options.measures)
+    except (ValueError, KeyError, TypeError):
+        return f"--measures: {options.measures} is not what `make bench` writes"
+    if options.plot and not options.plot.parent.is_dir():
+        return f"--plot: there is no directory {options.plot.parent}"
+    return None
+
+
 def main() -> int:
     options = parser().parse_args()
-    if not LEAST_MINUTES <= options.job_minutes <= MOST_MINUTES:
-        parser().error(f"--job-minutes is {options.job_minutes}: give {LEAST_MINUTES} to {MOST_MINUTES}")
+    if (wrong := problem(options)) is not None:
+        parser().error(wrong)
     setup = Setup(job_minutes=options.job_minutes)
     loads = [Load(runs, has_peak) for has_peak in (False, True) for runs in WINDOW_RUNS]
     cells = windows(loads, WINDOWS, setup)

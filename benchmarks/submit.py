@@ -73,6 +73,8 @@ def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int, peer
             "limit": partial(bare.put_many, IN_FLIGHT),
             "peer": partial(calls.ask_peer, to_peer),
         }
+        for part in parts.values():
+            _rate(stack, 0, 1, part)  # what the first one loads and connects is another measure
         for latency in LATENCIES:
             rates: dict[str, list[float]] = {name: [] for name in parts}
             for number in range(rounds):

@@ -127,6 +127,10 @@ def costs(moments: list[Moment]) -> Costs:
     )
 
 
+#: Lines of `make bench`.
+CPU, ROWS = "CPU a run, execute", "record: rows a second"
+
+
 def measured(path: Path = RESULTS) -> Measured:
     """What was measured on this machine, as far as there is a file that says so."""
     if not path.exists():
@@ -135,9 +139,9 @@ def measured(path: Path = RESULTS) -> Measured:
         each["measure"]: float(each["bridge"]) for each in json.loads(path.read_text(encoding="utf-8"))["measures"]
     }
     usual = Measured()
-    known = {"CPU a run", "record: rows a second"} & found.keys()
+    known = {CPU, ROWS} & found.keys()
     return Measured(
-        submit_cpu_ms=found.get("CPU a run", usual.submit_cpu_ms),
-        record_rows_per_second=found.get("record: rows a second", usual.record_rows_per_second),
-        source=f"measured, benchmarks/results/{path.name}: {', '.join(sorted(known))}" if known else usual.source,
+        submit_cpu_ms=found.get(CPU, usual.submit_cpu_ms),
+        record_rows_per_second=found.get(ROWS, usual.record_rows_per_second),
+        source=f"measured, {path.name}: {', '.join(sorted(known))}" if known else usual.source,
     )

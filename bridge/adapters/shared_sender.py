@@ -6,7 +6,8 @@ Each transfer costs a round trip and as much work as some messages: who gets the
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ class SharedSender:
             self._turn.release()
         if parcel.error is not None:
             raise parcel.error
+        if not parcel.is_over:
+            raise TimeoutError("nobody has sent it")
 
     def close(self) -> None:
         with self._turn:
@@ -69,19 +72,27 @@ class SharedSender:
 
     def _forget(self, parcel: _Parcel) -> None:
         """Nobody waits for it any more; it may be on its way all the same."""
-        try:
+        with suppress(ValueError):
             self._waiting.remove(parcel)
-        except ValueError:
-            return
 
     def _send_waiting(self) -> None:
-        parcels = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        """Whatever happens, everybody who was taken along is told, and nobody that it went well if it did not."""
+        parcels = list(self._taken())
+        failure: Exception = TimeoutError("the thread that sent it was stopped")
         try:
             self._send_all(parcels)
         except Exception as error:
+            failure = error
+        finally:
             for parcel in parcels:
                 if not parcel.is_over:
-                    parcel.end(error)
+                    parcel.end(failure)
+
+    def _taken(self) -> Iterator[_Parcel]:
+        """One by one: who gives up takes its own away meanwhile."""
+        with suppress(IndexError):
+            while True:
+                yield self._waiting.popleft()
 
     def _send_all(self, parcels: Iterable[_Parcel]) -> None:
         batch = self._sender.create_message_batch()

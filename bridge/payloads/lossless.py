@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -19,12 +20,10 @@ MAX_DIGITS = 4_300
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-#: Begins the text that stands for a Decimal until the document is written: half a character on its own, which no
-#: document may hold, so that nothing else looks like it. The standard encoder is faster than simplejson with it, and
-#: takes half the time where there is no Decimal.
-_MARK = "\udc00"
-_MARKED = '"\\udc00'
-_NUMBER = re.compile(r"-?[0-9.]+(?:E[+-]?[0-9]+)?")
+#: Begins the text that stands for a Decimal until the document is written; nobody else knows it. The standard encoder
+#: is faster than simplejson with it, and takes half the time where there is no Decimal.
+_MARK = f"decimal {secrets.token_hex(16)} "
+_MARKED = f'"{_MARK}'
 
 
 def _marked(value: Any) -> str:
@@ -50,9 +49,8 @@ def _unmarked(text: str) -> str:
     first, *rest = text.split(_MARKED)
     pieces = [first]
     for piece in rest:
-        number, quote, tail = piece.partition('"')
-        is_ours = quote and not pieces[-1].endswith("\\") and _NUMBER.fullmatch(number)
-        pieces.append(number + tail if is_ours else _MARKED + piece)
+        number, _, tail = piece.partition('"')
+        pieces += (number, tail)
     return "".join(pieces)
 
 

@@ -94,7 +94,7 @@ def _as_they_came(body: bytes) -> dict[str, list[str]] | None:
     It is read by a parser that takes half the time but keeps less of a number: there may be none but whole ones, and
     no value of another type than the column's.
     """
-    if len(body) > QUICK_BYTES or not body.endswith(_END):
+    if len(body) > QUICK_BYTES or not body.endswith(_END) or b"null" in body:  # the app leaves out what is not known
         return None
     try:
         read = _PlainBody.model_validate_json(body, strict=True)
@@ -116,7 +116,7 @@ def _cut_out(text: str, tables: set[str]) -> dict[str, list[str]] | None:
         rows = {"run_events": text[len(_RUN_EVENTS) :]}
     else:
         return None
-    return {table: [found] for table, found in rows.items() if found}
+    return {table: [found] for table, found in rows.items() if found.strip()}
 
 
 def _is_plain(record: RunEvent | AmlEvent) -> bool:

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from benchmarks.simulate import main
 from benchmarks.simulation import costs, tables
 from benchmarks.simulation.flow import HORIZON, UNLIMITED, Flow, at_most, flow, pace
 from benchmarks.simulation.limits import ARM_READS, ARM_WRITES, Bucket
@@ -187,7 +188,9 @@ def test_numbers_from_files_are_those_of_the_files() -> None:
 def test_measured_speed_is_taken_where_there_is_any(tmp_path: Path) -> None:
     path = tmp_path / "latest.json"
     assert costs.measured(path).source == "defaults of the simulation"
-    path.write_text(json.dumps({"measures": [{"measure": "CPU a run", "unit": "ms", "bridge": 7.5}]}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"measures": [{"measure": "CPU a run, execute", "unit": "ms", "bridge": 7.5}]}), encoding="utf-8"
+    )
     found = costs.measured(path)
     assert (found.submit_cpu_ms, found.record_rows_per_second) == (7.5, 2000)
     assert "CPU a run" in found.source
@@ -199,3 +202,25 @@ def test_the_page_shows_what_the_command_prints(cells: list[Cell]) -> None:
     printed += tables.of_windows(cells)
     for table in printed:
         assert set(table.markdown().splitlines()) - {""} <= lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--job-minutes", "4"], "give 5 to 59"),
+        (["--within", "0"], "give 1 to 86400 seconds"),
+        (["--measures", "/nowhere.json"], "is no file"),
+        (["--measures", __file__], "is not what `make bench` writes"),
+        (["--plot", "/nowhere/x.svg"], "there is no directory /nowhere"),
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_is_worked_out(
+    arguments: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["simulate", *arguments])
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert complaint in capsys.readouterr().err

@@ -51,14 +51,14 @@ def check(text: str = "") -> Message:
 
 def all_at_once(
     queues: ServiceBusQueues, parcels: list[list[Message]], meanwhile: Callable[[], None] = lambda: None
-) -> list[Exception | None]:
+) -> list[BaseException | None]:
     """Send each parcel from a thread of its own, all of them waiting for the same turn; what each was told."""
-    told: list[Exception | None] = [None] * len(parcels)
+    told: list[BaseException | None] = [None] * len(parcels)
 
     def work(number: int) -> None:
         try:
             queues.send(QUEUE, parcels[number])
-        except Exception as error:
+        except BaseException as error:
             told[number] = error
 
     sender = queues._sender(QUEUE)
@@ -123,3 +123,41 @@ def test_who_has_waited_for_too_long_is_told_and_not_sent_later(
     queues.send(QUEUE, [check()])
 
     assert len(peeked(emulators, QUEUE)) == 2
+
+
+def test_who_gives_up_while_the_turn_changes_hands_harms_nobody(
+    queues: ServiceBusQueues, emulators: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parcel that is taken away between two looks at those that wait."""
+    sender = queues._sender(QUEUE)
+    taken = sender._taken
+
+    def one_less() -> Iterator[Any]:
+        if len(sender._waiting) == 4:
+            sender._waiting.pop()
+        yield from taken()
+
+    monkeypatch.setattr(sender, "_taken", one_less)
+
+    told = all_at_once(queues, [[check()] for _ in range(4)])
+
+    monkeypatch.undo()
+    arrived = len(peeked(emulators, QUEUE)) - 1
+    assert arrived == told.count(None), "nobody is told that it went well if it did not"
+    assert all(error is None or isinstance(error, RetryableError) for error in told)
+
+
+def test_nobody_is_told_that_it_went_well_when_the_sending_thread_is_stopped(
+    queues: ServiceBusQueues, emulators: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = queues._sender(QUEUE)
+
+    def stopped(parcels: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(sender, "_send_all", stopped)
+
+    told = all_at_once(queues, [[check()] for _ in range(4)])
+
+    assert len(peeked(emulators, QUEUE)) == 1
+    assert all(isinstance(error, RetryableError | SystemExit) for error in told)

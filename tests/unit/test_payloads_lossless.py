@@ -60,11 +60,9 @@ def test_a_value_is_written_as_simplejson_writes_it(value: Any) -> None:
     assert lossless.dumps(value) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["\udc00", "\udc00]}", "\udc00null", 'a"\udc001', "\udc001x", "1\udc00", '\\"\udc001', '","\udc001']
-)
-def test_no_text_can_pretend_to_be_more_than_it_is(text: str) -> None:
-    assert json.loads(lossless.dumps([text, Decimal("1.50")])) == [text, 1.5]
+@pytest.mark.parametrize("text", ["decimal 1", "\udc001", 'a"1', "1.50", '","1', '\\"1'])
+def test_no_text_becomes_a_number(text: str) -> None:
+    assert json.loads(lossless.dumps({"a": [text, Decimal("1.50")], text: 1})) == {"a": [text, 1.5], text: 1}
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), float("nan"), float("inf")])
