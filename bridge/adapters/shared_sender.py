@@ -106,7 +106,7 @@ class SharedSender:
                 batch, whole = self._sender.create_message_batch(), []
                 try:
                     batch.add_message(message)
-                except ValueError as error:  # too large for an empty one: its neighbours are not to blame
+                except Exception as error:  # too large for an empty one, say: its neighbours are not to blame
                     parcel.end(error)
                     break
             else:
@@ -124,6 +124,6 @@ def _fits(message: "AmqpMessage", batch: "ServiceBusMessageBatch") -> bool:
     """Whether the message is in the batch now; the SDK knows the broker's limit once the link is open."""
     try:
         batch.add_message(message)
-    except ValueError:
+    except Exception:  # it does not, or it is none: that shows when it is alone
         return False
     return True
