@@ -28,7 +28,8 @@ def measure_accept(stack: Stack, *, rounds: int) -> Iterator[Measure]:
         peer_host(stack) as peer,
         calls.Caller(bridge.base_url) as to_bridge,
         calls.Caller(peer.base_url) as to_peer,
-        _sender(stack) as sender,
+        ServiceBusClient.from_connection_string(stack.endpoints["service_bus"]["connection_string"]) as client,
+        client.get_queue_sender("run-commands") as sender,
     ):
         parts: dict[object, Callable[[], float]] = {
             **{rows: partial(_answer, to_bridge, calls.bridge_request, rows) for rows in BATCHES},
@@ -74,11 +75,6 @@ def _rates(median: dict[object, float]) -> Iterator[Measure]:
             peer=PEER_ROWS / median["peer many"],
             goal=least_of_limit(0.7) if rows == best else None,
         )
-
-
-def _sender(stack: Stack) -> ServiceBusSender:
-    connection = stack.endpoints["service_bus"]["connection_string"]
-    return ServiceBusClient.from_connection_string(connection).get_queue_sender("run-commands")
 
 
 def _answer(caller: calls.Caller, make: Callable[[int], calls.Request], rows: int) -> float:

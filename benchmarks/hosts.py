@@ -1,4 +1,4 @@
-"""Functions hosts to measure: the bridge as one kind of instance, as all of them together, or the peer's app."""
+"""Functions hosts to measure: the bridge as an instance of one kind, or of each, and the peer's app."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager

@@ -43,7 +43,7 @@ class Measure:
     measure: str
     unit: str
     bridge: float
-    #: What nothing of this shape can beat on this machine, measured in the same run.
+    #: The same with nothing but the necessary, measured in the same run.
     limit: float | None = None
     #: What users would write first, likewise.
     peer: float | None = None

@@ -72,7 +72,7 @@ def measure_freshness(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -
     arguments = endpoints.snowflake_arguments(stack.ports)
     with (
         calls.Caller(hosts["http"].base_url) as caller,
-        snowflake.connector.connect(**arguments) as connection,
+        snowflake.connector.connect(**arguments, paramstyle="qmark") as connection,
         connection.cursor() as cursor,
     ):
         calls.settle(stack, 0)
@@ -94,7 +94,7 @@ def _forced(stack: Stack, run_id: str) -> float:
 
 
 def _has_failed(cursor: Any, run_id: str) -> bool:
-    cursor.execute(f"SELECT COUNT(*) FROM RUN_EVENTS WHERE RUN_ID = '{run_id}' AND STATUS = 'FAILED'")  # noqa: S608 - ours
+    cursor.execute("SELECT COUNT(*) FROM RUN_EVENTS WHERE RUN_ID = ? AND STATUS = 'FAILED'", (run_id,))
     return bool(cursor.fetchone()[0])
 
 

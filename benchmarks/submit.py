@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from benchmarks import calls
@@ -11,6 +12,8 @@ from benchmarks.hosts import Host, bridge_hosts, peer_host
 from benchmarks.measure import Measure, at_most, least_of_limit
 from bridge.local.stack import Stack
 
+#: For so many runs at once; the names of their jobs.
+Ask = Callable[[int], list[str]]
 #: Milliseconds that Azure ML takes to answer.
 LATENCIES = (0, 150)
 BURST = 50
@@ -21,16 +24,7 @@ CALLS_SETTING = "AzureFunctionsJobHost__extensions__serviceBus__maxConcurrentCal
 
 def measure_idle(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> Iterator[Measure]:
     """One request at a time, with nothing else to do: until its PUT reaches Azure ML, through the queue."""
-    with (
-        peer_host(stack) as peer,
-        calls.Caller(peer.base_url) as to_peer,
-        calls.Caller(hosts["http"].base_url) as to_bridge,
-    ):
-        parts = {
-            "bridge": partial(calls.ask_bridge, to_bridge),
-            "peer": partial(calls.ask_peer, to_peer),
-            "limit": partial(BarePut(stack).put_many, 1),
-        }
+    with _parts(stack, hosts, in_flight=1) as parts:
         for latency in LATENCIES:
             milliseconds = _until_arrival(stack, parts, latency, rounds)
             yield Measure(
@@ -43,9 +37,22 @@ def measure_idle(stack: Stack, hosts: Mapping[str, Host], *, rounds: int) -> Ite
             )
 
 
-def _until_arrival(
-    stack: Stack, parts: Mapping[str, Callable[[int], list[str]]], latency: int, rounds: int
-) -> dict[str, float]:
+@contextmanager
+def _parts(stack: Stack, hosts: Mapping[str, Host], *, in_flight: int) -> Iterator[Mapping[str, Ask]]:
+    """Who is asked, by its column."""
+    with (
+        peer_host(stack) as peer,
+        calls.Caller(peer.base_url) as to_peer,
+        calls.Caller(hosts["http"].base_url) as to_bridge,
+    ):
+        yield {
+            "bridge": partial(calls.ask_bridge, to_bridge),
+            "limit": partial(BarePut(stack).put_many, in_flight),
+            "peer": partial(calls.ask_peer, to_peer),
+        }
+
+
+def _until_arrival(stack: Stack, parts: Mapping[str, Ask], latency: int, rounds: int) -> dict[str, float]:
     """Medians, in milliseconds."""
     calls.settle(stack, latency)
     seconds: dict[str, list[float]] = {name: [] for name in parts}
@@ -62,17 +69,7 @@ def _until_arrival(
 
 def measure_bursts(stack: Stack, hosts: Mapping[str, Host], *, rounds: int, peers: int = BURST) -> Iterator[Measure]:
     """Fifty at once: until Azure ML has made the last of them. The peer makes as many as are asked of it."""
-    bare = BarePut(stack)
-    with (
-        peer_host(stack) as peer,
-        calls.Caller(peer.base_url) as to_peer,
-        calls.Caller(hosts["http"].base_url) as to_bridge,
-    ):
-        parts = {
-            "bridge": partial(calls.ask_bridge, to_bridge),
-            "limit": partial(bare.put_many, IN_FLIGHT),
-            "peer": partial(calls.ask_peer, to_peer),
-        }
+    with _parts(stack, hosts, in_flight=IN_FLIGHT) as parts:
         for part in parts.values():
             _rate(stack, 0, 1, part)  # what the first one loads and connects is another measure
         for latency in LATENCIES:
@@ -115,7 +112,7 @@ def measure_concurrency(stack: Stack, *, rounds: int, counts: Mapping[int, int] 
         )
 
 
-def _rate(stack: Stack, latency: int, count: int, ask: Callable[[int], list[str]]) -> float:
+def _rate(stack: Stack, latency: int, count: int, ask: Ask) -> float:
     calls.settle(stack, latency)
     begin = time.time()
     names = ask(count)

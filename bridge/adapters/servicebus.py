@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azure.core.credentials import TokenCredential
-    from azure.servicebus import ServiceBusClient, ServiceBusMessage
+    from azure.servicebus import ServiceBusClient
     from azure.servicebus.amqp import AmqpAnnotatedMessage
-
-    AmqpMessage = ServiceBusMessage | AmqpAnnotatedMessage
 
 log = logging.getLogger(__name__)
 #: The annotation of a message that is not to be delivered before a time; a datetime.

@@ -134,7 +134,7 @@ def _is_plain_value(value: Any, depth: int) -> bool:
         return depth > 0 and all(_is_plain_value(each, depth - 1) for each in value.values())
     if isinstance(value, list):
         return depth > 0 and all(_is_plain_value(each, depth - 1) for each in value)
-    return value is None or isinstance(value, str | int)
+    return isinstance(value, str | int)
 
 
 def write_records(records: Records) -> dict[str, Any]:
