@@ -106,6 +106,7 @@ licences: setup
 requirements:
 	uv pip compile pyproject.toml --universal --no-header --quiet -o requirements.txt
 	uv pip compile pyproject.toml --group dev --universal --no-header --quiet -c requirements.txt -o requirements-dev.txt
+	uv pip compile pyproject.toml --group container --universal --no-header --quiet -c requirements.txt -o requirements-container.txt
 	uv pip compile --group local --universal --python-version 3.11 --no-header --quiet -o bridge/local/requirements.txt
 
 clean:
