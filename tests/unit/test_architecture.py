@@ -32,6 +32,7 @@ ALLOWED = {
     "memory": set(),
     "memory_ledger": set(),
     "memory_reactions": set(),
+    "memory_reports": set(),
     "pacing": set(),
     "queue_depths": set(),
     "servicebus": {"azure.servicebus"},
