@@ -22,12 +22,13 @@ from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
+from bridge.domain.links import snowsight_queries
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, Outbound, Reactions
+from bridge.ports import Authenticator, Bridge, DashboardOptions, Outbound, Reactions
 from bridge.settings.app_settings import Settings
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def build(environ: Mapping[str, str]) -> Bridge:
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
         queue_depths=_queue_depths(settings, clients),
+        dashboard=DashboardOptions(
+            has_actions=settings.dashboard_actions, queries_url=snowsight_queries(settings.snowflake.account)
+        ),
     )
 
 

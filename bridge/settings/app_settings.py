@@ -128,6 +128,8 @@ class Settings:
     sweep_days: int
     record_window_seconds: int
     record_all_events: bool
+    #: Whether people may cancel, rerun and replay on the page.
+    dashboard_actions: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -176,6 +178,7 @@ def _read(reader: Reader) -> Settings:
         sweep_days=reader.number("SWEEP_DAYS", 3, least=1, most=31),
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
         record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
+        dashboard_actions=reader.choice("DASHBOARD_ACTIONS", "false", ("true", "false")).lower() == "true",
     )
 
 
