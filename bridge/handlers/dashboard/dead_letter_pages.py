@@ -13,7 +13,7 @@ from bridge.domain.records import body_digest
 from bridge.handlers.answers import problem
 from bridge.handlers.dashboard.actions import SAID
 from bridge.handlers.dashboard.context import ROWS, Visit, choices
-from bridge.handlers.dashboard.overview_page import NAMES, REACHES
+from bridge.handlers.dashboard.overview_page import NAMES, REACHES, TIMES
 from bridge.handlers.dashboard.rendering import render
 from bridge.payloads import lossless
 from bridge.ports import DeadLetterFilter
@@ -40,7 +40,7 @@ def listing(visit: Visit) -> func.HttpResponse:
         visit.page("dead-letters"),
         query=query,
         time_name=NAMES[query.back],
-        times=NAMES,
+        times=TIMES,
         letters=letters[:ROWS],
         runs=visit.bridge.ledger.runs_by_id(run_ids) if run_ids else {},
         has_more=len(letters) > ROWS,

@@ -25,6 +25,8 @@ REACHES = {
     "30d": Reach(back=timedelta(days=30), every=timedelta(days=1)),
 }
 NAMES = {"24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"}
+#: For lists to choose from.
+TIMES = (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days"))
 #: What people filter by, in this order, besides everything.
 STATUSES = (JobStatus.FAILED, ACTIVE, JobStatus.COMPLETED, JobStatus.CANCELED, BridgeStatus.REJECTED)
 
@@ -57,7 +59,7 @@ def show(visit: Visit) -> func.HttpResponse:
         visit.page("runs"),
         query=query,
         time_name=NAMES[query.back],
-        times=NAMES,
+        times=TIMES,
         found=found,
         totals=totals,
         headline=_headline(totals.together, query),

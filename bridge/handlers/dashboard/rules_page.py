@@ -7,7 +7,7 @@ from typing import Any
 import azure.functions as func
 
 from bridge.handlers.dashboard.context import ROWS, Visit, choices
-from bridge.handlers.dashboard.overview_page import NAMES, REACHES
+from bridge.handlers.dashboard.overview_page import NAMES, REACHES, TIMES
 from bridge.handlers.dashboard.rendering import render
 from bridge.ports import DecisionFilter
 
@@ -28,7 +28,7 @@ def show(visit: Visit) -> func.HttpResponse:
         visit.page("rules"),
         query=query,
         time_name=NAMES[query.back],
-        times=NAMES,
+        times=TIMES,
         decisions=found[:ROWS],
         has_more=len(found) > ROWS,
         rules=choices(rule.name for rule in visit.bridge.reactions.rules.all),

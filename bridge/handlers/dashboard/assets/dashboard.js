@@ -52,7 +52,7 @@ function remembered() {
 function showScheme(scheme) {
   if (scheme) document.documentElement.dataset.scheme = scheme;
   else delete document.documentElement.dataset.scheme;
-  document.querySelector("#scheme span").textContent = SCHEMES[scheme];
+  document.querySelector("#scheme span").textContent = `: ${SCHEMES[scheme]}`;
 }
 
 function offerSchemes() {
