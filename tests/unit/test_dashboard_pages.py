@@ -22,6 +22,7 @@ from bridge.services.submit_run import submit_run
 from tests.browser.night import FAILED, GAVE_UP, night
 from tests.browser.night import run_id as night_run
 from tests.unit.pages import Seen, seen, visit
+from tests.unit.requests import accepted
 
 SNOWSIGHT = "https://app.snowflake.com/myorg/myaccount/#/compute/history/queries/"
 
@@ -70,7 +71,7 @@ def test_a_good_night_is_said_to_be_good(bridge: Bridge, ledger: MemoryLedger, c
 
 def test_runs_are_filtered_by_status_pipeline_and_text(full: Bridge) -> None:
     def shown(**params: str) -> int:
-        return len({link for link in look(full, **params).links if "/dashboard/runs/" in link})
+        return len({link for link in look(full, "", 200, **params).links if "/dashboard/runs/" in link})
 
     assert shown() == 25
     assert shown(status="ACTIVE") == 1
@@ -94,7 +95,7 @@ def test_pages_are_linked_and_keep_the_filter(full: Bridge) -> None:
     (older,) = {link for link in first.links if "page=2" in link}
 
     query = dict(parse_qsl(urlsplit(older).query))
-    second = look(full, **query)
+    second = look(full, "", 200, **query)
 
     assert query == {"q": "e", "pipeline": "churn-scoring", "back": "7d", "page": "2"}
     assert "Page 2" in second.text
