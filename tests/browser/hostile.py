@@ -59,10 +59,10 @@ def _events(number: int, now: datetime) -> Iterator[RunEvent]:
     plain = events.bridge_fact(hostile_run(number), BridgeStatus.FAILED, 1, now)
     yield replace(plain, **texts, inputs=value, outputs=value, payload={"message": attack(number, "words"), **value})
     # A status that nobody knows, and an id that is none: they stand in the list.
-    yield replace(
-        events.job_fact(attack(number, "run_id"), attack(number, "status")[:200], now - timedelta(seconds=1)),
-        **texts,
-    )
+    nobodys = attack(number, "run_id")
+    yield replace(events.job_fact(nobodys, attack(number, "status")[:200], now - timedelta(seconds=1)), **texts)
+    for run in (hostile_run(number), nobodys):  # when they began
+        yield events.bridge_fact(run, BridgeStatus.ACCEPTED, 1, now - timedelta(seconds=2))
 
 
 def _letter(number: int, now: datetime) -> DeadLetter:
