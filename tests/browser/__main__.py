@@ -26,7 +26,7 @@ PICTURES: tuple[tuple[str, str, ViewportSize, Literal["light", "dark"]], ...] = 
 
 
 def main() -> None:
-    with local_stack(settings={"DASHBOARD_ACTIONS": "true"}) as stack, chromium.browser() as browser:
+    with local_stack() as stack, chromium.browser() as browser:
         ledger = SnowflakeLedger(Settings.from_environ(stack.settings).snowflake.connection_arguments())
         ledger.write(night(datetime.now(UTC)))
         ledger.close()

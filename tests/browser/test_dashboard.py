@@ -43,7 +43,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def stack(browser: Browser) -> Iterator[Stack]:
     """After a night of runs, on a page that may act; a submission that fails is given up at once."""
-    with local_stack(settings={"DASHBOARD_ACTIONS": "true", "RETRY_TRIES": "1"}) as running:
+    with local_stack(settings={"RETRY_TRIES": "1"}) as running:
         plant(running)
         yield running
 
