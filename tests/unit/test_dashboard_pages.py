@@ -177,8 +177,8 @@ def test_when_it_was_read_is_said(full: Bridge) -> None:
 def test_a_run_shows_its_error_inputs_and_every_event(full: Bridge) -> None:
     page = look(full, f"runs/{FAILED}")
 
-    assert page.title.startswith("Failed: demand-forecast")
-    for word in ("ML.FEATURES.CUSTOMERS", "250000", "azureml:demand_forecast:3", "nightly-2026-11-19"):
+    assert page.title.startswith("Failed: churn-retraining")
+    for word in ("ML.FEATURES.CUSTOMERS", "250000", "azureml:churn_retraining:3", "nightly-2026-11-19"):
         assert word in page.text
     history = page.text.partition("What happened")[2]
     places = [history.index(status) for status in ("Accepted", "Submitted", "Running", "Failed")]
