@@ -58,7 +58,9 @@ def test_a_cancel_is_asked_for_in_the_callers_name(acting: Bridge, queues: Memor
     assert isinstance(message.body, CancelRun)
     assert (message.body.run_id, message.body.principal) == (RUN, "key")
     assert (path, query) == (f"/api/v1/dashboard/runs/{RUN}", {"said": "cancel"})
-    assert "The cancel is queued." in seen(visit(acting, f"runs/{RUN}", params=query)).text
+    page = seen(visit(acting, f"runs/{RUN}", params=query))
+    assert "The cancel is queued." in page.text
+    assert page.title.startswith("The cancel is queued."), "who listens to the page hears its title first"
 
 
 def test_a_rerun_is_a_new_run_and_leads_to_it(acting: Bridge, queues: MemoryQueues) -> None:
