@@ -34,6 +34,9 @@ from bridge.settings.app_settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+#: Of App Service's own authentication, by Entra.
+PLATFORM_SIGN_IN = "/.auth/login/aad"
+
 
 def build(environ: Mapping[str, str]) -> Bridge:
     """Raises: ConfigurationError with the problems of the settings, or else with those of both files."""
@@ -73,9 +76,16 @@ def build(environ: Mapping[str, str]) -> Bridge:
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
         queue_depths=_queue_depths(settings, clients),
-        dashboard=DashboardOptions(
-            has_actions=settings.dashboard_actions, queries_url=snowsight_queries(settings.snowflake.account)
-        ),
+        dashboard=_dashboard(settings),
+    )
+
+
+def _dashboard(settings: Settings) -> DashboardOptions:
+    trusts_platform = settings.entra is not None and settings.entra.trust_platform_headers
+    return DashboardOptions(
+        has_actions=settings.dashboard_actions,
+        queries_url=snowsight_queries(settings.snowflake.account),
+        sign_in_path=PLATFORM_SIGN_IN if trusts_platform else None,
     )
 
 

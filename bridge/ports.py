@@ -343,6 +343,8 @@ class DashboardOptions:
     has_actions: bool = False
     #: Of a query in Snowsight, up to its id; None when the account's name does not tell it.
     queries_url: str | None = None
+    #: Where the platform lets people sign in; None when they come with a key, or not at all.
+    sign_in_path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -164,6 +164,15 @@ def test_a_stranger_sees_nothing_but_why(acting: Bridge, path: str, error: Excep
     assert RUN not in page.text
 
 
+def test_where_the_platform_knows_people_a_stranger_may_sign_in(acting: Bridge) -> None:
+    refusing = replace(acting, authenticator=Refuses(Unauthenticated("send a token")))
+    options = DashboardOptions(sign_in_path="/.auth/login/aad")
+
+    signing_in = "/.auth/login/aad?post_login_redirect_uri=%2Fapi%2Fv1%2Fdashboard"
+    assert signing_in in seen(visit(replace(refusing, dashboard=options), f"runs/{RUN}"), 401).links
+    assert not [link for link in seen(visit(refusing), 401).links if ".auth" in link]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 import azure.functions as func
 
 from bridge.handlers.answers import CORRELATION_HEADER, Caller, GetBridge, authenticated, problem
 from bridge.handlers.dashboard import actions, dead_letter_pages, overview_page, rules_page, run_page
 from bridge.handlers.dashboard.context import Visit
-from bridge.handlers.dashboard.links import Links
+from bridge.handlers.dashboard.links import BASE, Links
 from bridge.handlers.dashboard.rendering import Page, render
+from bridge.ports import Bridge
 
 PROBLEM = "application/problem+json"
 #: What a refusal says beside its page.
@@ -65,14 +67,22 @@ def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
         return problem(405, "Not like this", detail, headers={"Allow": allowed}, correlation_id=caller.correlation_id)
 
     answer = authenticated(request, get_bridge, handle)
-    return _as_page(answer, links) if answer.mimetype == PROBLEM else answer
+    if answer.mimetype != PROBLEM:
+        return answer
+    return _as_page(answer, links, _sign_in(get_bridge()) if answer.status_code == 401 else None)
 
 
-def _as_page(refusal: func.HttpResponse, links: Links) -> func.HttpResponse:
+def _sign_in(bridge: Bridge) -> str | None:
+    """Where a stranger becomes somebody; the way back is always the first page."""
+    path = bridge.dashboard.sign_in_path
+    return f"{path}?{urlencode({'post_login_redirect_uri': BASE})}" if path else None
+
+
+def _as_page(refusal: func.HttpResponse, links: Links, sign_in: str | None) -> func.HttpResponse:
     """For people, in the place of a document for programs."""
     page = Page(links=links, bridge_name="", now=datetime.now(UTC))
-    status = refusal.status_code
-    answer = render("problem.html", page, status=status, problem=json.loads(refusal.get_body()))
+    status, document = refusal.status_code, json.loads(refusal.get_body())
+    answer = render("problem.html", page, status=status, problem=document, sign_in=sign_in)
     for name in KEPT:
         if refusal.headers.get(name):
             answer.headers[name] = refusal.headers[name]
