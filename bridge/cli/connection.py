@@ -24,7 +24,8 @@ def api(*, url: Url = "", key: Key = "", timeout: Timeout = 90, local: Local = F
     if url or key:
         raise WrongUsage("--local has its own address and key: leave out --url and --key")
     functions = laptop.endpoints()["functions"]
-    return Api(url=functions["base_url"], key=functions["key"], seconds=timeout)
+    hint = ": does the laptop stack still run?"
+    return Api(url=functions["base_url"], key=functions["key"], seconds=timeout, hint=hint)
 
 
 def calls_the_app(command: Callable[..., int]) -> Callable[..., int]:
