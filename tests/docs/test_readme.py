@@ -34,6 +34,9 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SNOWFLAKE = ROOT / "docs" / "snowflake.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+CHURN = ROOT / "examples" / "azureml" / "churn" / "README.md"
+WITH_SQL = (README, SNOWFLAKE, OPERATIONS, CHURN)
 OTHERS = tuple(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))
 DOCUMENTS = (README, ARCHITECTURE, SNOWFLAKE, *OTHERS)
 LANGUAGES = {"sql", "sh", "bash", "json", "yaml", "text"}
@@ -123,7 +126,7 @@ def test_a_block_is_of_a_language_that_is_checked(block: Block) -> None:
 # SQL
 
 
-@pytest.mark.parametrize("block", [*blocks(README, "sql"), *blocks(SNOWFLAKE, "sql")], ids=str)
+@pytest.mark.parametrize("block", [block for document in WITH_SQL for block in blocks(document, "sql")], ids=str)
 def test_sql_is_executed_and_answers_as_shown(block: Block, driver: Driver) -> None:
     found = statements(block.text)
     assert found
