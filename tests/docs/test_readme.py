@@ -321,26 +321,6 @@ def test_the_readme_is_short() -> None:
     assert ARCHITECTURE.read_text(encoding="utf-8").count("\n") <= 230
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_has_no_loose_ends(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-
-    assert not re.search(r"\b(TODO|FIXME|TBD|XXX)\b", text)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target:
-            continue
-        path, _, anchor = target.partition("#")
-        file = document.parent / path if path else document
-        assert file.exists(), f"{document.name} links to {target}"
-        assert not anchor or anchor in anchors(file), f"{document.name} links to {target}"
-
-
-def anchors(document: Path) -> set[str]:
-    """As GitHub makes them of headings."""
-    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 def test_the_demos_statements_are_those_of_the_demo() -> None:
     (shown,) = [block for block in blocks(README, "text") if block.text.startswith("> SELECT")]
 
