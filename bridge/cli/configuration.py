@@ -15,9 +15,8 @@ from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.rules import Rules
 from bridge.settings.app_settings import Settings
+from bridge.settings.catalogue import default_of
 from bridge.settings.reader import APP_ROOT
-
-BRIDGE_NAME = "bridge"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +38,8 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
     Raises: ConfigurationError with every problem of the files.
     """
     settings, unchecked = _settings(environ, "names of channels, topics and workspaces")
-    rules_path = rules_file or _app_file(environ, "RULES_FILE", "rules.yaml")
-    pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
+    rules_path = rules_file or _app_file(environ, "RULES_FILE")
+    pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE")
     problems: list[str] = []
     catalogue, loaded = None, LoadedRules(rules=Rules())
     try:
@@ -57,7 +56,7 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
         rules_file=rules_path,
         rules=loaded.rules,
         catalogue=catalogue,
-        bridge_name=environ.get("BRIDGE_NAME", "").strip() or BRIDGE_NAME,
+        bridge_name=environ.get("BRIDGE_NAME", "").strip() or default_of("BRIDGE_NAME"),
         warnings=loaded.warnings,
         unchecked=unchecked,
     )
@@ -66,7 +65,7 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
 def read_pipelines(environ: Mapping[str, str], file: Path | None) -> Checked:
     """pipelines.yaml alone. Raises: ConfigurationError with every problem."""
     settings, unchecked = _settings(environ, "names of workspaces")
-    path = file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
+    path = file or _app_file(environ, "PIPELINES_FILE")
     catalogue = load_catalogue(path, workspaces=settings.allowed_workspaces if settings else None)
     return Checked(file_name=path.name, contents=counted(len(list(catalogue.names())), "pipeline"), unchecked=unchecked)
 
@@ -86,7 +85,7 @@ def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Sur
     return surroundings(settings, catalogue)
 
 
-def _app_file(environ: Mapping[str, str], setting: str, default: str) -> Path:
+def _app_file(environ: Mapping[str, str], setting: str) -> Path:
     """As the app finds it."""
-    path = Path(environ.get(setting, "").strip() or default)
+    path = Path(environ.get(setting, "").strip() or default_of(setting))
     return path if path.is_absolute() else APP_ROOT / path

@@ -52,7 +52,7 @@ SOURCES = frozenset({SOURCE, "procedure"})
 #: The key of the function may come in the query; the platform has looked at it and hands it on.
 KEY_PARAMETER = "code"
 #: HTTP status of a rejection, by the first violation's code.
-_REJECTION_STATUS = {
+REJECTION_STATUS = {
     "UNKNOWN_PIPELINE": 404,
     "UNKNOWN_RUN": 404,
     "UNKNOWN_DEAD_LETTER": 404,
@@ -243,7 +243,7 @@ def refusal(violations: Sequence[Violation], correlation: str, **members: Any) -
 def _rejection(violations: Sequence[Violation], correlation: str, **members: Any) -> func.HttpResponse:
     first = violations[0]
     return problem(
-        _REJECTION_STATUS.get(str(first.code), 422),
+        REJECTION_STATUS.get(str(first.code), 422),
         "Rejected",
         "; ".join(violation.message for violation in violations),
         code=str(first.code),

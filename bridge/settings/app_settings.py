@@ -89,7 +89,7 @@ class EntraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the app was told. Field by field as in the README's table."""
+    """What the app was told; `catalogue.py` says what each setting means."""
 
     bridge_name: str
     #: None while function keys are what counts.
@@ -141,13 +141,13 @@ class Settings:
 
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
-    reader.choice("AUTH_MODE", "key", tuple(AuthMode))
+    reader.choice("AUTH_MODE")
     topics, default_topic = _topics(reader)
     entra = auth_mode(reader.environ) is AuthMode.ENTRA
-    if not entra and _trusts_platform_headers(reader):
+    if not entra and reader.flag("TRUST_PLATFORM_HEADERS"):
         reader.problems.append("TRUST_PLATFORM_HEADERS is true, but AUTH_MODE is not entra: no header counts there")
     return Settings(
-        bridge_name=reader.text("BRIDGE_NAME", "bridge"),
+        bridge_name=reader.text("BRIDGE_NAME"),
         entra=_entra(reader) if entra else None,
         service_bus=reader.secret("ServiceBusConnection"),
         service_bus_namespace=_namespace(reader),
@@ -158,10 +158,10 @@ def _read(reader: Reader) -> Settings:
         workspace=workspace,
         allowed_workspaces=frozenset({workspace, *reader.names("ALLOWED_WORKSPACES")}),
         aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
-        aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS", 30, least=1, most=45),
-        aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND", 10, least=1, most=10_000),
-        execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES", 4, least=1, most=1000),
-        client_id=reader.text("AZURE_CLIENT_ID", ""),
+        aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS"),
+        aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND"),
+        execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES"),
+        client_id=reader.text("AZURE_CLIENT_ID"),
         snowflake=_snowflake(reader),
         topics=topics,
         default_topic=default_topic,
@@ -170,12 +170,12 @@ def _read(reader: Reader) -> Settings:
         events_topic_key=reader.secret("BRIDGE_EVENTS_TOPIC_KEY"),
         channels=read_channels(reader),
         allowed_queues=_allowed_queues(reader),
-        pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
-        rules_file=reader.file("RULES_FILE", "rules.yaml"),
-        retry_tries=reader.number("RETRY_TRIES", 200, least=1, most=10_000),
-        sweep_days=reader.number("SWEEP_DAYS", 3, least=1, most=31),
-        record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
-        record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
+        pipelines_file=reader.file("PIPELINES_FILE"),
+        rules_file=reader.file("RULES_FILE"),
+        retry_tries=reader.number("RETRY_TRIES"),
+        sweep_days=reader.number("SWEEP_DAYS"),
+        record_window_seconds=reader.number("RECORD_WINDOW_SECONDS"),
+        record_all_events=reader.flag("RECORD_ALL_EVENTS"),
     )
 
 
@@ -202,13 +202,9 @@ def _entra(reader: Reader) -> EntraSettings:
         client_ids=client_ids,
         app_roles=app_roles,
         snowflake_client_ids=snowflake_client_ids,
-        trust_platform_headers=_trusts_platform_headers(reader),
+        trust_platform_headers=reader.flag("TRUST_PLATFORM_HEADERS"),
         authority=reader.loopback("ENTRA_AUTHORITY", host_of).rstrip("/"),
     )
-
-
-def _trusts_platform_headers(reader: Reader) -> bool:
-    return reader.choice("TRUST_PLATFORM_HEADERS", "false", ("true", "false")).lower() == "true"
 
 
 def _audiences(reader: Reader) -> frozenset[str]:
@@ -271,7 +267,7 @@ def _allowed_queues(reader: Reader) -> frozenset[str]:
 
 
 def _namespace(reader: Reader) -> str:
-    namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace", "")
+    namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace")
     if not namespace and not reader.secret("ServiceBusConnection"):
         reader.problems.append(
             "ServiceBusConnection__fullyQualifiedNamespace is not set: give it the namespace, for example "
@@ -290,11 +286,7 @@ def _namespace_id(reader: Reader) -> str:
 
 def _snowflake(reader: Reader) -> SnowflakeSettings:
     host = reader.loopback("SNOWFLAKE_HOST", str)
-    authenticator = reader.choice(
-        "SNOWFLAKE_AUTHENTICATOR",
-        "WORKLOAD_IDENTITY",
-        ("WORKLOAD_IDENTITY", "SNOWFLAKE_JWT", "OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "SNOWFLAKE"),
-    ).upper()
+    authenticator = reader.choice("SNOWFLAKE_AUTHENTICATOR").upper()
     needed = {
         "SNOWFLAKE_JWT": "SNOWFLAKE_PRIVATE_KEY",
         "OAUTH": "SNOWFLAKE_TOKEN",
@@ -314,13 +306,13 @@ def _snowflake(reader: Reader) -> SnowflakeSettings:
         password=reader.secret("SNOWFLAKE_PASSWORD"),
         private_key=reader.secret("SNOWFLAKE_PRIVATE_KEY"),
         token=reader.secret("SNOWFLAKE_TOKEN"),
-        role=reader.text("SNOWFLAKE_ROLE", "ML_BRIDGE_WRITER"),
-        warehouse=reader.text("SNOWFLAKE_WAREHOUSE", "ML_BRIDGE_WH"),
+        role=reader.text("SNOWFLAKE_ROLE"),
+        warehouse=reader.text("SNOWFLAKE_WAREHOUSE"),
         database=reader.text("SNOWFLAKE_DATABASE"),
-        schema=reader.text("SNOWFLAKE_SCHEMA", "ML_BRIDGE"),
+        schema=reader.text("SNOWFLAKE_SCHEMA"),
         host=host,
-        port=reader.number("SNOWFLAKE_PORT", 443, least=1, most=65535),
-        protocol=reader.choice("SNOWFLAKE_PROTOCOL", "https", ("https", "http")).lower(),
+        port=reader.number("SNOWFLAKE_PORT"),
+        protocol=reader.choice("SNOWFLAKE_PROTOCOL").lower(),
     )
 
 

@@ -3,16 +3,9 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from bridge.settings.catalogue import SETTINGS
 from bridge.settings.channels import PREFIX, is_channel_setting
 
-#: Settings of the app that hold nothing but a secret.
-_WHOLE = (
-    "EVENT_GRID_TOPIC_KEY",
-    "BRIDGE_EVENTS_TOPIC_KEY",
-    "SNOWFLAKE_PASSWORD",
-    "SNOWFLAKE_PRIVATE_KEY",
-    "SNOWFLAKE_TOKEN",
-)
 #: What the platform puts into the environment beside them.
 _PLATFORM = (
     "CONTAINER_ENCRYPTION_KEY",
@@ -22,6 +15,10 @@ _PLATFORM = (
     "WEBSITE_AUTH_SIGNING_KEY",
 )
 _CONNECTIONS = ("ServiceBusConnection", "AzureWebJobsStorage")
+#: Settings of the app that hold nothing but a secret; `{` is in the names of channels.
+_WHOLE = tuple(
+    name for name, setting in SETTINGS.items() if setting.is_secret and name not in _CONNECTIONS and "{" not in name
+)
 _SECRET_QUERY = frozenset({"sig", "code", "key", "token", "secret"})
 #: Other parts of a path are words, such as "workflows".
 _LIKE_AN_ID = 20

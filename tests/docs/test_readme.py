@@ -26,9 +26,9 @@ from bridge.local.stack import HOST, Stack, local_stack
 from bridge.payloads.commands import read_submit
 from bridge.payloads.control import read_control
 from bridge.payloads.records import read_records
+from bridge.settings.catalogue import SETTINGS
 from tests.e2e.driver import Driver, run_id_of
 from tests.eventually import eventually
-from tests.unit.test_settings import known_settings
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -37,7 +37,6 @@ SNOWFLAKE = ROOT / "docs" / "snowflake.md"
 OTHERS = tuple(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))
 DOCUMENTS = (README, ARCHITECTURE, SNOWFLAKE, *OTHERS)
 LANGUAGES = {"sql", "sh", "bash", "json", "yaml", "text"}
-OVERRIDE = "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime"
 #: Longer than a run takes to show up as ended.
 PATIENCE = 60.0
 #: Statuses of the emulated services must not leak from one block into the next.
@@ -348,28 +347,21 @@ def test_the_demos_statements_are_those_of_the_demo() -> None:
     assert set(found) <= {sql for _, statements in demo.DOORS for sql in statements}
 
 
-def test_the_settings_table_names_no_setting_that_is_not_read() -> None:
-    known = known_settings() | {"SWEEP_SCHEDULE", OVERRIDE}
+def test_the_settings_that_the_readme_names_exist() -> None:
+    shown = {name for row in table(section(README, "Settings")) for name in names(row[0])}
 
-    assert {name for row in table(section(README, "Settings")) for name in names(row[0])} <= known
+    assert shown
+    assert shown <= set(SETTINGS)
 
 
 def test_the_settings_tables_defaults_are_those_of_the_code() -> None:
-    source = (ROOT / "bridge" / "settings" / "app_settings.py").read_text(encoding="utf-8")
-    service_bus = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["serviceBus"]
     shown: dict[str, str] = {}
     for row in table(section(README, "Settings")):
         defaults = [part.strip().strip("`") for part in row[1].split(",")] if row[1] else []
         if defaults:
             shown |= zip(names(row[0]), defaults, strict=True)
 
-    assert shown.pop(OVERRIDE) == service_bus["maxBatchWaitTime"]
-    wrong = {
-        name: default
-        for name, default in shown.items()
-        if default != "none" and not re.search(rf'"{name}",\s*"?{re.escape(default)}"?[,)]', source)
-    }
-    assert not wrong
+    assert {name: default for name, default in shown.items() if default != (SETTINGS[name].default or "none")} == {}
 
 
 def test_the_codes_of_rejections_are_all_there() -> None:
