@@ -16,6 +16,7 @@ from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import Surroundings, load_rules
 from bridge.adapters.pacing import Pace
+from bridge.adapters.service_callers import ServiceAuthenticator
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
@@ -28,6 +29,7 @@ from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
 from bridge.ports import Authenticator, Bridge, Outbound, Reactions
 from bridge.settings.app_settings import Settings
+from bridge.settings.auth_mode import AuthMode
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -38,7 +40,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
     settings = Settings.from_environ(environ)
     catalogue, rules = _files(settings)
     _warn_of_roles(settings, catalogue)
-    credential = app_credential(settings.client_id, settings.aml_endpoint)
+    credential = app_credential(aml_endpoint=settings.aml_endpoint, **settings.identity.credential_arguments())
     clients = AmlClients(
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
@@ -74,6 +76,8 @@ def build(environ: Mapping[str, str]) -> Bridge:
 
 
 def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_mode is AuthMode.SERVICE:
+        return ServiceAuthenticator()
     entra = settings.entra
     if entra is None:
         return KeyAuthenticator()
@@ -140,13 +144,14 @@ def _files(settings: Settings) -> tuple[Catalogue, Rules]:
 
 def _warn_of_roles(settings: Settings, catalogue: Catalogue) -> None:
     """A pipeline that allows roles which no caller of this app can have is no mistake of the file, but of the two."""
-    if settings.entra is not None and settings.entra.snowflake_client_ids:
+    if settings.auth_mode is AuthMode.SERVICE or (settings.entra and settings.entra.snowflake_client_ids):
         return
     found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
     named = [pipeline.name for pipeline in found if pipeline.allow and pipeline.allow.roles]
     if named:
         logging.getLogger(__name__).warning(
-            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS",
+            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS, or"
+            " AUTH_MODE=service in a container",
             ", ".join(named),
         )
 
