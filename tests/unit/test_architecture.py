@@ -35,6 +35,7 @@ ALLOWED = {
     "memory_reports": set(),
     "pacing": set(),
     "queue_depths": set(),
+    "service_callers": set(),
     "servicebus": {"azure.servicebus"},
     "shared_sender": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
