@@ -16,6 +16,7 @@ from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import Surroundings, load_rules
 from bridge.adapters.pacing import Pace
+from bridge.adapters.queue_depths import READ_SECONDS, ArmQueueDepths
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
@@ -70,6 +71,17 @@ def build(environ: Mapping[str, str]) -> Bridge:
         record_window=timedelta(seconds=settings.record_window_seconds),
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
+        queue_depths=_queue_depths(settings, clients),
+    )
+
+
+def _queue_depths(settings: Settings, clients: AmlClients) -> ArmQueueDepths | None:
+    if not settings.service_bus_resource_id:
+        return None
+    return ArmQueueDepths(
+        clients.arm_of("Service Bus", READ_SECONDS),
+        namespace_id=settings.service_bus_resource_id,
+        names=settings.queues,
     )
 
 

@@ -14,7 +14,7 @@ from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
-from bridge.domain.queues import Queue
+from bridge.domain.queues import Queue, QueueDepth
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
@@ -112,6 +112,16 @@ class MessageSender(Protocol):
         """Send all to any queue of the namespace, by its name at the broker.
 
         Raises: RetryableError; PermanentError when a message is too large or the queue does not exist; AccessDenied.
+        """
+
+
+class QueueDepths(Protocol):
+    """How much waits in the app's queues; for people to look at, nothing depends on it."""
+
+    def read(self) -> Mapping[Queue, QueueDepth]:
+        """Some seconds old at most; queues that the namespace does not have are left out.
+
+        Raises: RetryableError when it cannot be found out now; AccessDenied; PermanentError.
         """
 
 
@@ -301,3 +311,5 @@ class Bridge:
     record_window: timedelta
     sweep_days: int
     record_all_events: bool
+    #: None while the settings do not say where the namespace is.
+    queue_depths: QueueDepths | None = None

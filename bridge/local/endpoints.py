@@ -13,6 +13,11 @@ WORKSPACE_ID = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
     f"/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
 )
+SERVICE_BUS_NAMESPACE = "laptop"
+SERVICE_BUS_ID = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
+    f"/providers/Microsoft.ServiceBus/namespaces/{SERVICE_BUS_NAMESPACE}"
+)
 SAS_KEY = "SAS_KEY_VALUE"
 FUNCTION_KEY = "laptop-function-key"
 MASTER_KEY = "laptop-master-key"
@@ -157,6 +162,7 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "BRIDGE_NAME": BRIDGE_NAME,
         "ServiceBusConnection": service_bus_connection(ports),
         **QUEUES,
+        "SERVICE_BUS_RESOURCE_ID": SERVICE_BUS_ID,
         "AML_SUBSCRIPTION_ID": SUBSCRIPTION,
         "AML_RESOURCE_GROUP": RESOURCE_GROUP,
         "AML_WORKSPACE": WORKSPACE,
@@ -237,7 +243,7 @@ def service_bus_config() -> dict[str, Any]:
         # Nobody of the stack reads it: whoever wants to see the bridge's own events does.
         queue(EVENTS_TOPIC, "PT1M", detects_duplicates=False),
     ]
-    return {"UserConfig": {"Namespaces": [{"Name": "laptop", "Queues": queues}]}}
+    return {"UserConfig": {"Namespaces": [{"Name": SERVICE_BUS_NAMESPACE, "Queues": queues}]}}
 
 
 def event_grid_config() -> dict[str, Any]:

@@ -122,6 +122,8 @@ class Stack:
                 "aml", ports.azure_ml, ports.azure_ml_control,
                 "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
                 "--workspace-scope", endpoints.WORKSPACE_ID,
+                "--service-bus-control", url(ports.service_bus_control),
+                "--service-bus-scope", endpoints.SERVICE_BUS_ID,
                 log_file=self.log_file("azure_ml"),
             ),
             "snowflake": emulator(

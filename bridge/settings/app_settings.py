@@ -17,6 +17,14 @@ TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _APP_ROLE = re.compile(r"[!-~]{1,120}")
 _APP_URI = re.compile(r"api://[!-~]{1,250}")
+_NAMESPACE_ID = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ServiceBus/namespaces/[a-z0-9-]{1,50}",
+    re.IGNORECASE | re.ASCII,
+)
+NAMESPACE_ID_EXAMPLE = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/my-resource-group"
+    "/providers/Microsoft.ServiceBus/namespaces/my-bridge"
+)
 GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
 
 
@@ -89,6 +97,8 @@ class Settings:
     service_bus: Secret
     service_bus_namespace: str
     queues: Mapping[Queue, str]
+    #: The namespace's ARM id; empty when nobody wants to know how long its queues are.
+    service_bus_resource_id: str
     subscription_id: str
     resource_group: str
     workspace: str
@@ -148,6 +158,7 @@ def _read(reader: Reader) -> Settings:
         service_bus=reader.secret("ServiceBusConnection"),
         service_bus_namespace=_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
+        service_bus_resource_id=_namespace_id(reader),
         subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
         resource_group=reader.text("AML_RESOURCE_GROUP"),
         workspace=workspace,
@@ -273,6 +284,14 @@ def _namespace(reader: Reader) -> str:
             "my-bridge.servicebus.windows.net (or a connection string in ServiceBusConnection)"
         )
     return namespace
+
+
+def _namespace_id(reader: Reader) -> str:
+    given = reader.text("SERVICE_BUS_RESOURCE_ID", "")
+    if given and not _NAMESPACE_ID.fullmatch(given):
+        example = f"give the namespace's resource id, such as {NAMESPACE_ID_EXAMPLE}"
+        reader.problems.append(f'SERVICE_BUS_RESOURCE_ID is "{given[:200]}": {example}')
+    return given
 
 
 def _snowflake(reader: Reader) -> SnowflakeSettings:

@@ -33,6 +33,7 @@ ALLOWED = {
     "memory_ledger": set(),
     "memory_reactions": set(),
     "pacing": set(),
+    "queue_depths": set(),
     "servicebus": {"azure.servicebus"},
     "shared_sender": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},

@@ -2,7 +2,8 @@
 
 Pipeline jobs, components, run history, models and managed online endpoints. The real `azure-ai-ml` client talks to it
 over plain HTTP on loopback. Everything that takes time passes through its states by a timeline, and what happens can be
-told to an Event Grid sink. Everything is kept in memory.
+told to an Event Grid sink. Everything is kept in memory. Queues of Service Bus are shown as resources when the
+emulator of Service Bus is named (`--service-bus-control`), read only and one by one.
 
 Where the facts come from: routes, names and fields are those of azure-ai-ml 1.35; shapes of answers follow the SDK's
 own recordings of the service; the text of the "already exists" answer follows azure-sdk-for-python PR 47389; events

@@ -23,6 +23,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--event-sink", metavar="URL", help="where run events are posted")
     parser.add_argument("--seed", type=Path, metavar="FILE", help="JSON with components, endpoints and factories")
     parser.add_argument("--workspace-scope", metavar="ID", help="the workspace that control requests mean")
+    parser.add_argument("--service-bus-control", metavar="URL", help="of the Service Bus emulator whose queues to show")
+    parser.add_argument("--service-bus-scope", metavar="ID", help="the namespace that it stands for")
     parser.add_argument("--no-model-deployed-events", action="store_true")
     parser.add_argument(
         "--poll-seconds", type=float, default=1.0, help="how soon to ask again for an operation that goes on"
@@ -51,6 +53,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         seed_file=arguments.seed,
         missing_component_status=arguments.missing_component_status,
         workspace_scope=arguments.workspace_scope,
+        service_bus_control=arguments.service_bus_control,
+        service_bus_scope=arguments.service_bus_scope,
         poll_seconds=arguments.poll_seconds,
         has_model_deployed_events=not arguments.no_model_deployed_events,
     )

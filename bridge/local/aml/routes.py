@@ -14,6 +14,7 @@ from bridge.local.aml.front import Front
 from bridge.local.aml.job_routes import job_routes
 from bridge.local.aml.model_routes import model_routes
 from bridge.local.aml.operation_routes import operation_routes
+from bridge.local.aml.service_bus_routes import service_bus_routes
 from bridge.local.aml.state import AmlEmulator
 from bridge.local.aml.workspace_routes import workspace_routes
 
@@ -30,6 +31,7 @@ def arm_app(emulator: AmlEmulator) -> ASGIApp:
         *endpoint_routes(emulator),
         *operation_routes(emulator),
         *factory_routes(emulator),
+        *service_bus_routes(emulator.options),
         Route("/{path:path}", _not_emulated, methods=_METHODS),
     ]
     return Front(Starlette(routes=routes, exception_handlers={ArmError: _refused}), emulator)

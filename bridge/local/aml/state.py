@@ -39,6 +39,9 @@ class Options:
     missing_component_status: int = 400
     #: The resource id of the workspace that control requests mean when they name none.
     workspace_scope: str | None = None
+    #: The control surface of the Service Bus emulator, and the resource id of the namespace that it stands for.
+    service_bus_control: str | None = None
+    service_bus_scope: str | None = None
     #: How soon who polls an operation is to ask again.
     poll_seconds: float = 1.0
     has_model_deployed_events: bool = True
