@@ -10,11 +10,9 @@ from pathlib import Path
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
 from bridge.assembly import surroundings
-from bridge.cli.failures import WrongUsage
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.rules import Rules
-from bridge.payloads import lossless
 from bridge.settings.app_settings import Settings
 from bridge.settings.reader import APP_ROOT
 
@@ -32,22 +30,6 @@ class Configuration:
     warnings: tuple[str, ...] = ()
     #: What could not be checked here, in one line; empty when everything was.
     unchecked: str = ""
-
-
-def environment(settings_file: Path | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The app's settings: the `Values` of a file as the Functions host reads it, else this process's environment."""
-    if settings_file is None:
-        return environ
-    try:
-        document = lossless.loads(settings_file.read_bytes())
-    except OSError as error:
-        raise WrongUsage(f"{settings_file}: cannot be read, {error.strerror}") from error
-    except ValueError as error:
-        raise WrongUsage(f"{settings_file}: {error}") from error
-    values = document.get("Values") if isinstance(document, Mapping) else None
-    if not isinstance(values, Mapping):
-        raise WrongUsage(f'{settings_file}: it has no "Values": give a local.settings.json')
-    return {str(name): str(value) for name, value in values.items()}
 
 
 def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file: Path | None) -> Configuration:

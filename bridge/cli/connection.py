@@ -1,32 +1,41 @@
 """Which app a command talks to, and with which key."""
 
-import argparse
+import functools
+import inspect
 import os
+from collections.abc import Callable
+from typing import Any
 
+from bridge.cli import laptop
 from bridge.cli.api import Api
-from bridge.cli.options import positive
+from bridge.cli.failures import WrongUsage
+from bridge.cli.options import Key, Local, Timeout, Url
 
 
-def connection_options() -> argparse.ArgumentParser:
-    """A parent for commands that call the app."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--url", help="the app, as https://my-app.azurewebsites.net; default: BRIDGE_URL")
-    parent.add_argument(
-        "--key",
-        help="function key; better in BRIDGE_KEY, as other users of this machine can see what commands are given "
-        "(BRIDGE_TOKEN takes a token of Entra, for apps with AUTH_MODE=entra)",
-    )
-    parent.add_argument(
-        "--timeout", type=positive, default=90, metavar="SECONDS", help="how long an answer may take; default: 90"
-    )
-    return parent
-
-
-def api(options: argparse.Namespace) -> Api:
+def api(*, url: Url = "", key: Key = "", timeout: Timeout = 90, local: Local = False) -> Api:
     """Raises: WrongUsage."""
-    return Api(
-        url=(options.url or os.environ.get("BRIDGE_URL", "")).strip(),
-        key=(options.key or os.environ.get("BRIDGE_KEY", "")).strip(),
-        token=os.environ.get("BRIDGE_TOKEN", "").strip(),
-        seconds=options.timeout,
-    )
+    if not local:
+        return Api(
+            url=(url or os.environ.get("BRIDGE_URL", "")).strip(),
+            key=(key or os.environ.get("BRIDGE_KEY", "")).strip(),
+            token=os.environ.get("BRIDGE_TOKEN", "").strip(),
+            seconds=timeout,
+        )
+    if url or key:
+        raise WrongUsage("--local has its own address and key: leave out --url and --key")
+    functions = laptop.endpoints()["functions"]
+    return Api(url=functions["base_url"], key=functions["key"], seconds=timeout)
+
+
+def calls_the_app(command: Callable[..., int]) -> Callable[..., int]:
+    """For commands whose first parameter is the app: typer gets the options of `api` in its place."""
+    connection = inspect.signature(api).parameters
+    _, *own = inspect.signature(command).parameters.values()
+
+    @functools.wraps(command)
+    def called(**options: Any) -> int:
+        app = api(**{name: options.pop(name) for name in connection})
+        return command(app, **options)
+
+    called.__signature__ = inspect.Signature([*own, *connection.values()])  # type: ignore[attr-defined] # typer reads it
+    return called

@@ -8,8 +8,10 @@ from typing import Any
 
 from bridge.cli import explanation
 from bridge.cli.evaluation import Evaluated, Evaluation, Judge, used_before
-from bridge.cli.output import table, value_text
+from bridge.cli.output import value_text
 from bridge.domain.records import AmlEvent
+
+COLUMNS = ("rule", "would have fired", "not fired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +53,18 @@ def replayed(events: Sequence[AmlEvent], judge: Judge, *, until: datetime | None
 
 
 def lines(replay: Replay) -> Iterator[str]:
-    """Each event that a rule is about, then a line for each rule."""
+    """Each event that a rule is about."""
     for each in replay.concerned:
         yield explanation.event_line(each.event)
         yield from (f"  {'✓' if found.verdict.acts else '✗'} {_told(found)}" for found in each.evaluations)
     if replay.concerned:
         yield ""
     yield f"{len(replay.events)} events, {len(replay.concerned)} of them of a kind that a rule is about"
-    rows = [
+
+
+def summary(replay: Replay) -> list[dict[str, Any]]:
+    """A row for each rule, of COLUMNS."""
+    return [
         {
             "rule": each.rule,
             "would have fired": each.fired,
@@ -66,8 +72,6 @@ def lines(replay: Replay) -> Iterator[str]:
         }
         for each in replay.summaries
     ]
-    if rows:
-        yield from table(rows, ("rule", "would have fired", "not fired"))
 
 
 def document(replay: Replay) -> dict[str, Any]:

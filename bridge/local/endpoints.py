@@ -1,5 +1,6 @@
 """Where the parts of a running stack are, and the settings that make the app use them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def snowflake_arguments(ports: Ports) -> dict[str, Any]:
     }
 
 
-def endpoints(ports: Ports) -> dict[str, Any]:
+def endpoints(ports: Ports, settings: Mapping[str, str]) -> dict[str, Any]:
     """What a program needs to use the stack."""
     return {
         "functions": {"base_url": url(ports.functions), "key": FUNCTION_KEY},
@@ -135,6 +136,7 @@ def endpoints(ports: Ports) -> dict[str, Any]:
         },
         "event_grid": {"topic_endpoint": f"{url(ports.event_grid)}/topics/custom/api/events", "key": TOPIC_KEY},
         "control": {"base_url": url(ports.control)},
+        "settings": dict(settings),
     }
 
 

@@ -40,7 +40,7 @@ class Stack:
 
     @property
     def endpoints(self) -> dict[str, Any]:
-        return endpoints.endpoints(self.ports)
+        return endpoints.endpoints(self.ports, self.settings)
 
     def control_url(self, service: str) -> str:
         return url(self.hosts.get(service) or getattr(self.ports, f"{service}_control"))

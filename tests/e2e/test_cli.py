@@ -32,7 +32,7 @@ def asked(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Any:
 @pytest.mark.usefixtures("_operator")
 def test_a_run_is_started_shown_listed_and_started_again(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
     key = new_key()
-    start = ["runs", "start", "churn-training", "--input", "as_of=2026-11-01", "--input", "rows=5"]
+    start = ["submit", "churn-training", "--input", "as_of=2026-11-01", "--input", "rows=5"]
 
     rehearsed = asked([*start, "--key-of-run", key, "--dry-run"], capsys)
     started = asked([*start, "--key-of-run", key], capsys)
@@ -51,7 +51,7 @@ def test_a_run_is_started_shown_listed_and_started_again(driver: Driver, capsys:
 
 @pytest.mark.usefixtures("_operator")
 def test_a_rejected_run_is_told_in_the_words_of_the_app(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["runs", "start", "churn-training", "--input", "rws=5"]) == 1
+    assert main(["submit", "churn-training", "--input", "rws=5"]) == 1
 
     assert 'did you mean "rows"?' in capsys.readouterr().err.splitlines()[0]
 

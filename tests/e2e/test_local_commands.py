@@ -125,7 +125,9 @@ class TestUp:
         assert refused.status_code == 401, "the host asks for the key"
         assert "churn-training" in {each["name"] for each in pipelines.json()}
         assert (moved.status_code, fault.status_code, faults.json()) == (204, 201, [])
-        assert set(endpoints) == {"functions", "snowflake", "service_bus", "azure_ml", "event_grid", "control"}
+        parts = {"functions", "snowflake", "service_bus", "azure_ml", "event_grid", "control"}
+        assert set(endpoints) == parts | {"settings"}
+        assert endpoints["settings"]["ServiceBusConnection"] == endpoints["service_bus"]["connection_string"]
 
     def test_the_host_can_be_killed_and_started_again(self, endpoints: dict[str, Any]) -> None:
         control = endpoints["control"]["base_url"]

@@ -1,4 +1,4 @@
-"""`python -m bridge runs …` and `dead-letters …`, against a server that answers as it is told to."""
+"""`python -m bridge submit`, `runs …` and `dead-letters …`, against a server that answers as it is told to."""
 
 import json
 import threading
@@ -124,7 +124,7 @@ def test_values_of_inputs_are_json_where_they_can_be(app: App) -> None:
     ]
 
     arguments = [part for text in inputs for part in ("--input", text)]
-    assert main(["runs", "start", "train", *arguments, "--key-of-run", "k1"]) == 0
+    assert main(["submit", "train", *arguments, "--key-of-run", "k1"]) == 0
 
     ((method, path, body),) = app.requests
     assert (method, path) == ("POST", "/api/v1/runs")
@@ -145,7 +145,7 @@ def test_values_of_inputs_are_json_where_they_can_be(app: App) -> None:
 
 
 def test_inputs_come_as_one_object_too_and_a_dry_run_is_asked_for(app: App) -> None:
-    assert main(["runs", "start", "train", "--inputs", '{"as_of": "2026-11-01"}', "--dry-run"]) == 0
+    assert main(["submit", "train", "--inputs", '{"as_of": "2026-11-01"}', "--dry-run"]) == 0
 
     body = app.requests[0][2]
     assert (body["inputs"], body["dry_run"]) == ({"as_of": "2026-11-01"}, True)
@@ -158,7 +158,7 @@ def test_inputs_come_as_one_object_too_and_a_dry_run_is_asked_for(app: App) -> N
 def test_inputs_in_no_form_are_a_wrong_command_line(
     inputs: list[str], app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["runs", "start", "train", *inputs]) == 2
+    assert main(["submit", "train", *inputs]) == 2
 
     assert app.requests == []
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -206,7 +206,7 @@ def test_a_problem_is_told_by_title_detail_and_correlation_id(app: App, capsys: 
     app.status, app.headers = 422, {"content-type": "application/problem+json"}
     app.answer = {"title": "Rejected", "detail": 'input "rws" is not known', "correlation_id": "c-1", "code": "X"}
 
-    assert main(["runs", "start", "train", "--input", "rws=5", "--json"]) == 1
+    assert main(["submit", "train", "--input", "rws=5", "--json"]) == 1
 
     told = capsys.readouterr()
     assert told.err.splitlines() == ['Rejected: input "rws" is not known', "correlation id c-1"]
@@ -219,7 +219,7 @@ def test_when_to_try_again_is_told_with_the_key_that_keeps_it_one_run(
     app.status, app.headers = 503, {"retry-after": "7"}
     app.answer = {"title": "Try again later", "detail": "Service Bus is away", "correlation_id": "c-1"}
 
-    assert main(["runs", "start", "train"]) == 1
+    assert main(["submit", "train"]) == 1
 
     key = app.requests[0][2]["idempotency_key"]
     assert capsys.readouterr().err.splitlines() == [
