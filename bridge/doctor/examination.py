@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bridge.adapters.loading import load_shared
 from bridge.doctor.findings import Finding, Status, fail, skipped
 from bridge.doctor.subject import Subject
 from bridge.domain.errors import BridgeError
@@ -53,6 +54,7 @@ class Examination:
 
     def findings(self) -> Iterator[tuple[str, Sequence[Finding]]]:
         """Group by group in their order, each as soon as it and those before it are done."""
+        load_shared(for_submissions=True)  # in one thread, as long as there is only one
         for group in self._groups:
             # No pool: the interpreter would not end before a pool's threads do, and a service may be silent.
             threading.Thread(target=self._run, args=[group], name=f"doctor {group.name}", daemon=True).start()

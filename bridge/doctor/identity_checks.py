@@ -19,7 +19,7 @@ def check_identity(subject: Subject) -> Iterator[Finding]:
     try:
         claims = subject.azure.claims()
     except RetryableError as error:
-        yield fail(CHECK, "there is no token for Azure", cause=str(error), mend=_mend(subject))
+        yield fail(CHECK, "there is no token for Azure", cause=str(error), mend=_mend(subject, str(error)))
         return
     yield ok(CHECK, f"Azure is asked as {_owner(claims)}", _whose(subject))
 
@@ -40,9 +40,11 @@ def _whose(subject: Subject) -> str:
     return "" if subject.azure.is_the_apps else NOT_THE_APPS
 
 
-def _mend(subject: Subject) -> str:
+def _mend(subject: Subject, cause: str) -> str:
     if subject.azure.is_the_apps:
         app, group = subject.mends.app or "<function app>", subject.mends.app_group or "<its resource group>"
         return f"az functionapp identity assign --name {app} --resource-group {group}"
+    if "not found on path" in cause:
+        return "install the Azure CLI (az); then: az login"
     entra = subject.settings.entra
     return f"az login --tenant {entra.tenant_id}" if entra and entra.tenant_id else "az login"

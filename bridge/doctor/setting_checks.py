@@ -14,9 +14,11 @@ from bridge.settings.reader import APP_ROOT
 
 CHECK, SPELLING = "settings", "settings.spelling"
 #: A name this close to one of the app's is taken for it.
-CLOSE = 0.85
+CLOSE = 0.9
 #: Of the command line.
 OTHERS = frozenset({"BRIDGE_URL", "BRIDGE_KEY", "BRIDGE_TOKEN"})
+#: Names and ids that stand for those of a deployment.
+_INVENTED = re.compile(r"my-?|0{8}-")
 _LEAVE_OUT = re.compile(r"leave it out|is refused there|no header counts there")
 
 
@@ -46,7 +48,15 @@ def _problem(subject: Subject, problem: str, strangers: Mapping[str, str]) -> Fi
         return fail(CHECK, problem, cause=f"{wrong} is set, which nothing reads: {name} was probably meant", mend=mend)
     if _LEAVE_OUT.search(problem):
         return fail(CHECK, problem, mend=subject.mends.remove_setting(name))
-    return fail(CHECK, problem, mend=subject.mends.set_setting(name, examples().get(name) or "<value>"))
+    return fail(CHECK, problem, mend=subject.mends.set_setting(name, _value(name)))
+
+
+def _value(name: str) -> str:
+    """What most deployments have, or what it looks like."""
+    example = examples().get(name, "")
+    if not example:
+        return "<value>"
+    return f"<such as {example}>" if _INVENTED.match(example) else example
 
 
 def misspelt(environ: Mapping[str, str]) -> dict[str, str]:

@@ -96,9 +96,9 @@ def _refused(subject: Subject, error: SnowflakeRefused) -> Finding:
     settings = subject.settings.snowflake
     if error.number in ROLE_REFUSED:
         what = f"{settings.user} may not have the role {settings.role}"
-        return fail(ROLE, what, cause=f"{error.number} {error}", mend=_grant_role(settings))
+        return fail(ROLE, what, cause=str(error), mend=_grant_role(settings))
     what = f"Snowflake refuses the login of {settings.user} by {settings.authenticator}"
-    return fail(LOGIN, what, cause=f"{error.number} {error}", mend=_login_mend(subject))
+    return fail(LOGIN, what, cause=str(error), mend=_login_mend(subject))
 
 
 def _grant_role(settings: SnowflakeSettings) -> str:
