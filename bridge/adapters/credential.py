@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
 #: A token this close to its end is renewed.
 RENEW_SECONDS = 300
+#: Tenant, object and application of the invented identity.
+EMULATED = {
+    "tid": "00000000-0000-0000-0000-000000000000",
+    "oid": "00000000-0000-0000-0000-000000000002",
+    "appid": "00000000-0000-0000-0000-000000000004",
+}
 
 
 def app_credential(
@@ -90,5 +96,5 @@ def _emulator_token(scopes: tuple[str, ...]) -> tuple[str, int]:
 def _signed(scopes: tuple[str, ...], expires: int) -> str:
     import jwt
 
-    claims = {"aud": scopes[0].removesuffix("/.default"), "tid": "00000000-0000-0000-0000-000000000000", "exp": expires}
+    claims = {"aud": scopes[0].removesuffix("/.default"), "exp": expires, **EMULATED}
     return jwt.encode(claims, "emulator only, no secret at all!", "HS256")

@@ -93,11 +93,17 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises: ConfigurationError with every problem."""
+        settings, problems = cls.with_problems(environ)
+        if problems:
+            raise ConfigurationError(problems)
+        return settings
+
+    @classmethod
+    def with_problems(cls, environ: Mapping[str, str]) -> "tuple[Settings, tuple[str, ...]]":
+        """For who looks for faults: as far as they can be read, and what is wrong; each problem names its setting."""
         reader = Reader(environ)
         settings = _read(reader)
-        if reader.problems:
-            raise ConfigurationError(reader.problems)
-        return settings
+        return settings, tuple(reader.problems)
 
 
 def _read(reader: Reader) -> Settings:
