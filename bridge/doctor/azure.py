@@ -35,13 +35,14 @@ class Azure:
     @property
     def is_the_apps(self) -> bool:
         """Whether the identity is the app's own, and not that of a person."""
-        return bool(self._settings.aml_endpoint) or "IDENTITY_ENDPOINT" in os.environ
+        settings = self._settings
+        return bool(settings.aml_endpoint) or "IDENTITY_ENDPOINT" in os.environ or settings.identity.has_proof
 
     @cached_property
     def credential(self) -> "TokenCredential":
         # On a machine without a managed identity its id says nothing: there, whoever has signed in looks.
-        client_id = self._settings.client_id if "IDENTITY_ENDPOINT" in os.environ else ""
-        return app_credential(client_id, self._settings.aml_endpoint)()
+        arguments = self._settings.identity.credential_arguments() if self.is_the_apps else {"client_id": ""}
+        return app_credential(**arguments, aml_endpoint=self._settings.aml_endpoint)()
 
     def claims(self) -> Mapping[str, Any]:
         """What the token says of its owner; the token itself goes nowhere. Raises: RetryableError."""

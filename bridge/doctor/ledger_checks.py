@@ -6,7 +6,7 @@ from typing import Any
 from bridge.doctor.findings import Finding, fail, ok, warn
 from bridge.doctor.ledger_shape import VIEWS, WRITTEN, Column, tables, type_of
 from bridge.doctor.mends import command, sql_deploy
-from bridge.settings.app_settings import SnowflakeSettings
+from bridge.settings.snowflake import SnowflakeSettings
 
 TABLES, VIEW, GRANTS, MORE = "snowflake.tables", "snowflake.views", "snowflake.grants", "snowflake.excess"
 GRANTS_SCRIPT, VIEWS_SCRIPT = "099_grants.sql", "030_views.sql"

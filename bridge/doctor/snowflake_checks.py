@@ -10,7 +10,7 @@ from bridge.doctor.ledger_checks import check_grants, check_tables, check_views
 from bridge.doctor.mends import command, sql_deploy
 from bridge.doctor.snowflake_session import SnowflakeRefused, SnowflakeSession
 from bridge.doctor.subject import Subject
-from bridge.settings.app_settings import SnowflakeSettings
+from bridge.settings.snowflake import SnowflakeSettings
 
 LOGIN, ROLE = "snowflake.login", "snowflake.role"
 WAREHOUSE, SCHEMA = "snowflake.warehouse", "snowflake.schema"

@@ -19,6 +19,10 @@ class AzureIdentity:
     certificate_file: str
     token_file: str
 
+    @property
+    def has_proof(self) -> bool:
+        return bool(self.client_secret or self.certificate_file or self.token_file)
+
     def credential_arguments(self) -> dict[str, str]:
         """For `adapters.credential.app_credential`."""
         return {
