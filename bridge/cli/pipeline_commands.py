@@ -11,7 +11,7 @@ from bridge.cli.connection import calls_the_app
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE
 from bridge.cli.options import Json, Local, SettingsFile
-from bridge.cli.output import write, write_json, write_table
+from bridge.cli.output import write, write_json, write_table, write_text
 
 commands = typer.Typer(help="What can be run: pipelines.yaml, and what an app has of it.")
 
@@ -62,5 +62,5 @@ def schema() -> int:
     """The JSON Schema of pipelines.yaml, for editors."""
     from bridge.adapters.files.pipelines_schema import SCHEMA_FILE
 
-    write(SCHEMA_FILE.read_text(encoding="utf-8").splitlines())
+    write_text(SCHEMA_FILE.read_text(encoding="utf-8"))
     return DONE
