@@ -51,7 +51,7 @@ def render(
     with_ledger: WithLedger = False,
     as_json: Json = False,
 ) -> int:
-    """Print what would be sent, keys as ***; sends nothing."""
+    """Print what would be sent, with asterisks for keys; sends nothing."""
     from bridge.deploy import secrets, snow
     from bridge.deploy.rendering import Rendered, Renderer
 
@@ -98,13 +98,18 @@ def teardown(
 def apim_policy(
     values: ValuesFile,
     keyless: Annotated[bool, typer.Option("--keyless", help="For an app with AUTH_MODE=entra.")] = False,
+    as_json: Json = False,
 ) -> int:
     """Print the policy of the API in API Management."""
     from bridge.deploy.apim import policy
     from bridge.deploy.values import load
 
     with _wrong():
-        write_text(policy(load(values), keyless=keyless))
+        text = policy(load(values), keyless=keyless)
+    if as_json:
+        write_json({"policy": text})
+    else:
+        write_text(text)
     return DONE
 
 
