@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.cli.laptop import endpoints_file
 from bridge.cli.program import main
 from bridge.domain.queues import Queue
+from bridge.local.announcement import announced
 from bridge.local.processes import free_port
 from tests.emulators.servicebus_service import ServiceBus, connection_string, running
 
@@ -66,10 +69,17 @@ def test_dead_letters_of_every_queue_are_listed_and_shown_and_stay_as_they_are(
     assert [broker.messages(queue, "dead") for queue in Queue] == before
 
 
-def test_the_table_says_when_there_may_be_more(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_when_there_may_be_more(
+    broker: ServiceBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the settings of the laptop stack."""
+    monkeypatch.setenv("BRIDGE_ENDPOINTS", str(tmp_path / "endpoints.json"))
+    monkeypatch.delenv("ServiceBusConnection")
+    stack = {"functions": {}, "settings": {"ServiceBusConnection": broker.connection_string}}
     die(broker, "run-events", "a", "b", "c")
 
-    assert main(["dead-letters", "list", "--broker", "--queue", "run-events", "--limit", "2"]) == 0
+    with announced(stack, endpoints_file()):
+        assert main(["dead-letters", "list", "--broker", "--queue", "run-events", "--limit", "2", "--local"]) == 0
 
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 3
@@ -78,7 +88,8 @@ def test_the_table_says_when_there_may_be_more(broker: ServiceBus, capsys: pytes
 
 def test_one_message_is_sent_again_and_the_others_stay(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
     die(broker, "run-events", "a", "b", "c")
-    number = asked(["dead-letters", "list", "--broker"], capsys)["dead_letters"][1]["sequence_number"]
+    listed = asked(["dead-letters", "list", "--broker", "--queue", "run-events"], capsys)["dead_letters"]
+    number = listed[1]["sequence_number"]
 
     answer = asked(["dead-letters", "replay", "--broker", "run-events", str(number)], capsys)
 
