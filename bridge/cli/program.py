@@ -19,6 +19,7 @@ from bridge.cli import (
     pipeline_commands,
     rule_commands,
     run_commands,
+    sql_commands,
     submit_command,
 )
 from bridge.cli.failures import DONE, FAILED, WRONG_USAGE, Refused, WrongUsage
@@ -46,6 +47,7 @@ app.add_typer(run_commands.commands, name="runs", no_args_is_help=True)
 app.add_typer(dead_letter_commands.commands, name="dead-letters", no_args_is_help=True)
 app.add_typer(rule_commands.commands, name="rules", no_args_is_help=True)
 app.add_typer(doctor_command.commands)
+app.add_typer(sql_commands.commands, name="sql", no_args_is_help=True)
 
 
 def _show_version(is_asked: bool) -> None:
