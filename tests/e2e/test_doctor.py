@@ -97,10 +97,15 @@ def mistaken(fresh: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "no version": {**with_pipelines(directory, "azureml:churn_scoring:1", "azureml:churn_scoring:9")},
         "other type": {**with_pipelines(directory, "rows: {type: integer, default: 1000, min: 0, max: 100000000",
                                         "rows: {type: boolean, default: false")},
+        "no other queue": {"ALLOWED_QUEUES": "run-commands,reports"},
+        "no compute": {**with_pipelines(directory, "component: azureml:churn_training:3",
+                                        "component: azureml:churn_training:3\n      compute: gpu-cluster")},
         "no workspace": {"AML_WORKSPACE": "laptop-wss"},
         "wrong role": {"SNOWFLAKE_ROLE": "ML_BRIDGE_OWNER"},
         "wrong tenant": {"AUTH_MODE": "entra", "ENTRA_TENANT_ID": "12345678-0000-0000-0000-000000000000"},
     }  # fmt: skip
+    not_there = {"status": 404, "code": "ResourceNotFound"}
+    fault = fresh.plan_fault("azure_ml", "status", match={"path": "/computes/gpu-cluster"}, params=not_there)
     with ThreadPoolExecutor(4) as at_once:
         others = {
             "wrong key": at_once.submit(examined, fresh, key="another-key"),
@@ -108,7 +113,9 @@ def mistaken(fresh: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "a stranger": at_once.submit(examined, fresh, principal_id=STRANGER),
         }
         found = dict(zip(plants, at_once.map(lambda changes: examined(fresh, changes), plants.values()), strict=True))
-        return found | {name: other.result() for name, other in others.items()}
+        found |= {name: other.result() for name, other in others.items()}
+    assert fresh.fault("azure_ml", fault)["struck"] == 1
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +191,19 @@ def test_an_input_of_another_type_is_told_with_the_right_one(mistaken: dict[str,
 
     assert found.what == 'churn-training: input "rows" is boolean here and integer in azureml:churn_training:3'
     assert found.mend.endswith("at pipelines.churn-training.inputs.rows: type: integer")
+
+
+def test_a_queue_for_callers_that_is_not_there_is_told(mistaken: dict[str, list[Finding]]) -> None:
+    found = only(mistaken["no other queue"], "queues.exist")
+
+    assert (found.what, found.cause) == ("Service Bus has no queue reports", "ALLOWED_QUEUES names it")
+
+
+def test_a_compute_that_is_not_there_is_told_with_the_command(mistaken: dict[str, list[Finding]]) -> None:
+    found = only(mistaken["no compute"], "pipelines.compute")
+
+    assert found.what == "churn-training: laptop-ws has no compute gpu-cluster"
+    assert found.mend.startswith("az ml compute create --name gpu-cluster --type AmlCompute ")
 
 
 def test_a_wrong_workspace_is_told_with_the_right_one(mistaken: dict[str, list[Finding]]) -> None:
