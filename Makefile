@@ -9,14 +9,14 @@ VALUES ?= values.yaml
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
-	@echo "make demo          run the bridge on this machine, without any cloud account"
+	@echo "make demo          run the bridge on this machine, without any cloud account; KEEP=1: it stays up, with the dashboard"
 	@echo "make test          everything that CI runs"
 	@echo "make chaos         N=1000 runs while everything fails at random, then what callers, Azure ML and the ledger say is"
 	@echo "                   compared; SEED=… repeats a plan, ARGS='--hosts 4 --report FILE' and others: -h"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
 	@echo "make fuzz          N=100000 hostile requests to the app on the laptop stack, from SEED=1 (about 5 minutes on 2 cores)"
 	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
-	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
+	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge sql deploy -h"
 	@echo "make sql-dry-run   print what that would send, keys as ***"
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make bench         measure the bridge beside its limits and what users would write first (about 6 minutes);"
@@ -58,13 +58,13 @@ demo: setup
 	@exec .venv/bin/python -m bridge.local demo
 
 sql-deploy: setup
-	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) $(ARGS)
+	@.venv/bin/python -m bridge sql deploy --values $(VALUES) $(ARGS)
 
 sql-dry-run: setup
-	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) --dry-run $(ARGS)
+	@.venv/bin/python -m bridge sql render --values $(VALUES) $(ARGS)
 
 sql-teardown: setup
-	@.venv/bin/python -m bridge.deploy sql teardown --values $(VALUES) $(ARGS)
+	@.venv/bin/python -m bridge sql teardown --values $(VALUES) $(ARGS)
 
 lint: setup
 	.venv/bin/ruff format --check .

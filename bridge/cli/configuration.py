@@ -10,6 +10,7 @@ from pathlib import Path
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
 from bridge.assembly import surroundings
+from bridge.cli.checking import Checked, counted
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.rules import Rules
@@ -37,7 +38,7 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
 
     Raises: ConfigurationError with every problem of the files.
     """
-    settings, unchecked = _settings(environ)
+    settings, unchecked = _settings(environ, "names of channels, topics and workspaces")
     rules_path = rules_file or _app_file(environ, "RULES_FILE", "rules.yaml")
     pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
     problems: list[str] = []
@@ -62,13 +63,21 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
     )
 
 
-def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, str]:
+def read_pipelines(environ: Mapping[str, str], file: Path | None) -> Checked:
+    """pipelines.yaml alone. Raises: ConfigurationError with every problem."""
+    settings, unchecked = _settings(environ, "names of workspaces")
+    path = file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
+    catalogue = load_catalogue(path, workspaces=settings.allowed_workspaces if settings else None)
+    return Checked(file_name=path.name, contents=counted(len(list(catalogue.names())), "pipeline"), unchecked=unchecked)
+
+
+def _settings(environ: Mapping[str, str], what: str) -> tuple[Settings | None, str]:
     try:
         return Settings.from_environ(environ), ""
     except ConfigurationError as error:
         count = len(error.problems)
         reason = f"{count} settings are missing or wrong here, the first: {error.problems[0]}"
-        return None, f"names of channels, topics and workspaces are not checked: {reason}"
+        return None, f"{what} are not checked: {reason}"
 
 
 def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Surroundings:

@@ -1,7 +1,7 @@
 """Recorded events before today's rules: what would have been done, without doing it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,14 +39,19 @@ class Replay:
         return [each for each in self.events if each.evaluations]
 
 
-def replayed(events: Sequence[AmlEvent], judge: Judge, *, until: datetime | None, limit: int) -> Replay:
-    """What the rules make of the events, each occasion counted once."""
+def replayed(
+    events: Sequence[AmlEvent], judge: Judge, *, until: datetime | None, limit: int, step: Callable[[], None]
+) -> Replay:
+    """What the rules make of the events, each occasion counted once; `step` is called after each event."""
     wanted = [event for event in events if until is None or event.event_time is None or event.event_time < until]
     first: dict[str, AmlEvent] = {}
-    evaluated = tuple(used_before(judge.evaluated(event), first) for event in wanted)
+    evaluated = []
+    for event in wanted:
+        evaluated.append(used_before(judge.evaluated(event), first))
+        step()
     is_cut = len(events) >= limit and len(wanted) == len(events)
     return Replay(
-        events=evaluated,
+        events=tuple(evaluated),
         summaries=tuple(_summary(rule.name, evaluated) for rule in judge.rules),
         cut_at=next((event.event_time for event in reversed(wanted) if event.event_time), None) if is_cut else None,
     )

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli import moments
+from bridge.cli.checking import Checked, counted, say_unchecked, write_checked
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, FAILED, Refused, WrongUsage
 from bridge.cli.options import Json, Local, SettingsFile
 from bridge.cli.output import say, write, write_json, write_table
-from bridge.domain.errors import ConfigurationError, PoisonMessage
+from bridge.cli.progress import working
+from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import closest
 
 if TYPE_CHECKING:
@@ -62,24 +64,17 @@ def check(
 ) -> int:
     """Every problem and warning of the file."""
     values = app_environment(settings, local=local)
-    try:
+
+    def checked() -> Checked:
         found = _configuration(file, pipelines, values)
-    except ConfigurationError as error:
-        if as_json:
-            write_json({"usable": False, "problems": list(error.problems), "warnings": [], "unchecked": None})
-        else:
-            write(error.problems)
-        say(f"not usable: {_count(len(error.problems), 'problem')}")
-        return FAILED
-    if as_json:
-        write_json(
-            {"usable": True, "problems": [], "warnings": list(found.warnings), "unchecked": found.unchecked or None}
+        return Checked(
+            file_name=found.rules_file.name,
+            contents=counted(len(found.rules.all), "rule"),
+            warnings=found.warnings,
+            unchecked=found.unchecked,
         )
-        return DONE
-    write(f"warning: {warning}" for warning in found.warnings)
-    write([f"{found.rules_file.name}: usable, {_count(len(found.rules.all), 'rule')}"])
-    _say_unchecked(found)
-    return DONE
+
+    return write_checked(checked, as_json=as_json)
 
 
 @commands.command()
@@ -161,8 +156,10 @@ def replay_events(
     app_settings = Settings.from_environ(values)
     found = _configuration(file, pipelines, values)
     rules = _chosen(found.rules.all, rule)
-    events = ledger(app_settings).aml_events(since=since, limit=limit)
-    replay = replaying.replayed(events, _judge(found, rules), until=until, limit=limit)
+    with working("reading the ledger"):
+        events = ledger(app_settings).aml_events(since=since, limit=limit)
+    with working("asking the rules", total=len(events)) as step:
+        replay = replaying.replayed(events, _judge(found, rules), until=until, limit=limit, step=step)
     if as_json:
         write_json(replaying.document(replay))
     else:
@@ -227,18 +224,9 @@ def _write_explained(evaluated: Sequence["Evaluated"], found: "Configuration") -
         write(explanation.lines(each))
     if any(each.evaluations for each in evaluated):
         write(["", explanation.OPEN])
-    _say_unchecked(found)
+    say_unchecked(found.unchecked)
 
 
 def _say_warnings(found: "Configuration") -> None:
     for warning in found.warnings:
         say(f"warning: {warning}")
-
-
-def _say_unchecked(found: "Configuration") -> None:
-    if found.unchecked:
-        say(found.unchecked)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -36,7 +36,7 @@ def submit(
     *,
     one_by_one: Annotated[
         list[str] | None,
-        typer.Option("--input", metavar="NAME=VALUE", help="One input, any number of times; see below."),
+        typer.Option("--input", metavar="NAME=VALUE", help="One input, any number of times, read as said below."),
     ] = None,
     together: Annotated[
         str | None, typer.Option("--inputs", metavar="JSON", help="All inputs, as one JSON object.")

@@ -142,7 +142,7 @@ def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
             f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
             f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
         )
-        return problem(404, "No such run", detail, correlation_id=caller.correlation_id)
+        return problem(404, "No such run", detail, code="UNKNOWN_RUN", correlation_id=caller.correlation_id)
 
     return authenticated(request, get_bridge, handle)
 

@@ -156,7 +156,7 @@ def _read(reader: Reader) -> Settings:
         bridge_name=reader.text("BRIDGE_NAME", "bridge"),
         entra=_entra(reader) if entra else None,
         service_bus=reader.secret("ServiceBusConnection"),
-        service_bus_namespace=_namespace(reader),
+        service_bus_namespace=service_bus_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
         service_bus_resource_id=_namespace_id(reader),
         subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
@@ -276,7 +276,7 @@ def _allowed_queues(reader: Reader) -> frozenset[str]:
     return names
 
 
-def _namespace(reader: Reader) -> str:
+def service_bus_namespace(reader: Reader) -> str:
     namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace", "")
     if not namespace and not reader.secret("ServiceBusConnection"):
         reader.problems.append(

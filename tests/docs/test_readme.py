@@ -231,7 +231,7 @@ RECOGNISED: dict[str, Callable[[str], None]] = {
     r"\.venv/bin/python -m bridge\.local up( .*)?": check_up,
     r"export BRIDGE_URL=.*": check_export,
     r"\.venv/bin/python -m bridge rules .*": check_rules,
-    r"\.venv/bin/python -m bridge\.deploy .* --dry-run": check_dry_run,
+    r"\.venv/bin/python -m bridge sql render .*": check_dry_run,
 }
 #: What a reader's shell has, with a curl that fails when the answer is an error.
 PRELUDE = 'set -euo pipefail\ncurl() { command curl --fail --silent --show-error --noproxy "*" --max-time 60 "$@"; }\n'

@@ -50,9 +50,9 @@ HEAVY = (
 FUNCTIONS = {
     "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",
     "dead_events", "execute", "health", "ingest", "ingest_workspace_event", "list_dead_letters", "list_pipelines",
-    "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun", "show_run", "snowflake_cancel_run",
-    "snowflake_ping", "snowflake_publish_event", "snowflake_replay", "snowflake_rerun", "snowflake_run_and_wait",
-    "snowflake_send_message", "snowflake_submit_run", "sweep",
+    "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun", "show_dead_letter", "show_run",
+    "snowflake_cancel_run", "snowflake_ping", "snowflake_publish_event", "snowflake_replay", "snowflake_rerun",
+    "snowflake_run_and_wait", "snowflake_send_message", "snowflake_submit_run", "sweep",
 }  # fmt: skip
 
 
