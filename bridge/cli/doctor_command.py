@@ -1,6 +1,7 @@
 """`doctor`: what is wrong with a deployment, why, and the command that mends it."""
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, FAILED, WrongUsage
 from bridge.cli.options import Json, Key, Local, SettingsFile, Url
 from bridge.cli.output import write, write_json
+from bridge.settings.app_settings import GUID_EXAMPLE
 
 if TYPE_CHECKING:
     from bridge.doctor.findings import Finding
@@ -23,6 +25,7 @@ _EPILOG = (
     "Exit codes: 0 nothing fails, though there may be warnings; 1 something fails; 2 wrong command line. "
     "It reads only, and shows neither keys nor tokens."
 )
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MARKS = {"ok": "✓", "warn": "!", "fail": "✗", "skipped": "-"}
 PrincipalId = Annotated[
     str,
@@ -48,6 +51,8 @@ def doctor(
     from bridge.doctor.examine import examine  # it loads most of the app
     from bridge.doctor.findings import Status, worst
 
+    if principal_id and not _GUID.fullmatch(principal_id):
+        raise WrongUsage(f'--principal-id "{principal_id[:50]}": give an object id, such as {GUID_EXAMPLE}')
     environ = app_environment(settings, local=local)
     began, at = time.monotonic(), datetime.now(UTC)
     examination = examine(

@@ -46,8 +46,8 @@ app.add_typer(pipeline_commands.commands, name="pipelines", no_args_is_help=True
 app.add_typer(run_commands.commands, name="runs", no_args_is_help=True)
 app.add_typer(dead_letter_commands.commands, name="dead-letters", no_args_is_help=True)
 app.add_typer(rule_commands.commands, name="rules", no_args_is_help=True)
-app.add_typer(doctor_command.commands)
 app.add_typer(sql_commands.commands, name="sql", no_args_is_help=True)
+app.add_typer(doctor_command.commands)
 
 
 def _show_version(is_asked: bool) -> None:

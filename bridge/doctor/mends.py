@@ -46,5 +46,5 @@ def command(*words: str) -> str:
 
 def sql_deploy(*scripts: str) -> str:
     """What renews the objects in Snowflake."""
-    only = ("--only", *scripts) if scripts else ()
+    only = tuple(word for script in scripts for word in ("--only", script))
     return command("python", "-m", "bridge", "sql", "deploy", "--values", "values.yaml", *only)

@@ -46,6 +46,22 @@ def check_queues(subject: Subject) -> Iterator[Finding]:
         thread.join()
     for queue in Queue:
         yield from _links(subject, queue, {role: found[queue, role] for role in RIGHTS})
+    yield from _others(subject, broker)
+
+
+def _others(subject: Subject, broker: Broker) -> Iterator[Finding]:
+    """Queues that callers may name: the app only sends to them."""
+    for name in sorted(subject.settings.allowed_queues - set(subject.settings.queues.values())):
+        try:
+            broker.try_sender(name)
+        except NoSuchQueue as error:
+            mend = command("az", "servicebus", "queue", "create", *_named(subject, "--namespace-name"), "--name", name)
+            yield fail(EXISTS, str(error), cause="ALLOWED_QUEUES names it", mend=mend)
+        except NotLetIn as error:
+            what = f"{_who(subject)} may not send to {name}"
+            yield fail(ACCESS, what, cause=str(error), mend=_grant(subject, name, SEND))
+        else:
+            yield ok(EXISTS, f"{name}: messages can be sent")
 
 
 def _links(subject: Subject, queue: Queue, errors: Mapping[str, BridgeError | None]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from bridge.settings.reader import APP_ROOT
 CHECK, SPELLING = "settings", "settings.spelling"
 #: A name this close to one of the app's is taken for it.
 CLOSE = 0.9
+CHANNEL_PARTS = ("URL", "KIND", "SECRET")
 #: Of the command line.
 OTHERS = frozenset({"BRIDGE_URL", "BRIDGE_KEY", "BRIDGE_TOKEN"})
 #: Names and ids that stand for those of a deployment.
@@ -24,6 +25,10 @@ _LEAVE_OUT = re.compile(r"leave it out|is refused there|no header counts there")
 
 def check_settings(subject: Subject) -> Iterator[Finding]:
     """Each problem with what to set; then what looks like a setting and is none."""
+    if not any(name in subject.environ for name in known_settings() - OTHERS):
+        mend = "python -m bridge doctor --settings local.settings.json    # or --local"
+        yield fail(CHECK, "none of the app's settings are here", cause="the doctor looks at what they name", mend=mend)
+        return
     strangers = misspelt(subject.environ)
     for problem in subject.problems:
         yield _problem(subject, problem, strangers)
@@ -62,15 +67,21 @@ def _value(name: str) -> str:
 def misspelt(environ: Mapping[str, str]) -> dict[str, str]:
     """Names in the environment that nothing reads but that look like one of the app's, and that one."""
     known = known_settings()
-    folded = {name.lower(): name for name in known}
     found = {}
     for name in sorted(environ.keys() - known):
+        if any(is_channel_setting(name, part) for part in CHANNEL_PARTS):
+            continue
+        folded = {each.lower(): each for each in (*known, *_of_channel(name))}
         near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=CLOSE)
-        if near and not any(is_channel_setting(name, part) for part in ("URL", "KIND", "SECRET")):
-            meant = folded[near[0]]
-            if meant not in environ:  # two that are meant to be there may look alike
-                found[name] = meant
+        if near and folded[near[0]] not in environ:  # two that are meant to be there may look alike
+            found[name] = folded[near[0]]
     return found
+
+
+def _of_channel(name: str) -> tuple[str, ...]:
+    """The settings of the channel whose name it seems to have."""
+    channel, _, _ = name.rpartition("_")
+    return tuple(f"{channel}_{part}" for part in CHANNEL_PARTS) if channel.startswith("NOTIFY_") else ()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.program import main
+from bridge.cli.reference import commands
 from bridge.doctor.examine import examine
 from bridge.doctor.findings import Finding, Status
 from bridge.doctor.subject import AppAddress, utc_now
@@ -97,10 +99,16 @@ def mistaken(fresh: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "no version": {**with_pipelines(directory, "azureml:churn_scoring:1", "azureml:churn_scoring:9")},
         "other type": {**with_pipelines(directory, "rows: {type: integer, default: 1000, min: 0, max: 100000000",
                                         "rows: {type: boolean, default: false")},
+        "no other queue": {"ALLOWED_QUEUES": "run-commands,reports"},
+        "no compute": {**with_pipelines(directory, "component: azureml:churn_training:3",
+                                        "component: azureml:churn_training:3\n      compute: gpu-cluster")},
+        "no resource id": {"SERVICE_BUS_RESOURCE_ID": None},
         "no workspace": {"AML_WORKSPACE": "laptop-wss"},
         "wrong role": {"SNOWFLAKE_ROLE": "ML_BRIDGE_OWNER"},
         "wrong tenant": {"AUTH_MODE": "entra", "ENTRA_TENANT_ID": "12345678-0000-0000-0000-000000000000"},
     }  # fmt: skip
+    not_there = {"status": 404, "code": "ResourceNotFound"}
+    fault = fresh.plan_fault("azure_ml", "status", match={"path": "/computes/gpu-cluster"}, params=not_there)
     with ThreadPoolExecutor(4) as at_once:
         others = {
             "wrong key": at_once.submit(examined, fresh, key="another-key"),
@@ -108,7 +116,9 @@ def mistaken(fresh: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str
             "a stranger": at_once.submit(examined, fresh, principal_id=STRANGER),
         }
         found = dict(zip(plants, at_once.map(lambda changes: examined(fresh, changes), plants.values()), strict=True))
-        return found | {name: other.result() for name, other in others.items()}
+        found |= {name: other.result() for name, other in others.items()}
+    assert fresh.fault("azure_ml", fault)["struck"] == 1
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +196,29 @@ def test_an_input_of_another_type_is_told_with_the_right_one(mistaken: dict[str,
     assert found.mend.endswith("at pipelines.churn-training.inputs.rows: type: integer")
 
 
+def test_a_queue_for_callers_that_is_not_there_is_told(mistaken: dict[str, list[Finding]]) -> None:
+    found = only(mistaken["no other queue"], "queues.exist")
+
+    assert (found.what, found.cause) == ("Service Bus has no queue reports", "ALLOWED_QUEUES names it")
+
+
+def test_without_the_namespaces_id_the_rest_is_looked_at_all_the_same(mistaken: dict[str, list[Finding]]) -> None:
+    findings = mistaken["no resource id"]
+
+    assert not faults(findings)
+    (left_out,) = (each for each in findings if each.status is Status.SKIPPED)
+    assert left_out.mend.endswith("--setting 'SERVICE_BUS_RESOURCE_ID=<what it prints>'")
+    dead = [each.what for each in findings if each.check == "queues.dead-letters"]
+    assert dead == [f"{name}: no dead letter waits" for name, _, _ in QUEUES]
+
+
+def test_a_compute_that_is_not_there_is_told_with_the_command(mistaken: dict[str, list[Finding]]) -> None:
+    found = only(mistaken["no compute"], "pipelines.compute")
+
+    assert found.what == "churn-training: laptop-ws has no compute gpu-cluster"
+    assert found.mend.startswith("az ml compute create --name gpu-cluster --type AmlCompute ")
+
+
 def test_a_wrong_workspace_is_told_with_the_right_one(mistaken: dict[str, list[Finding]]) -> None:
     found = only(mistaken["no workspace"], "workspace")
 
@@ -216,13 +249,17 @@ def test_a_key_that_the_app_does_not_take_is_told(mistaken: dict[str, list[Findi
 
 @pytest.fixture(scope="module")
 def planted(fresh: Stack) -> list[Finding]:
-    """Seven faults of the services at once, each in a place of its own."""
+    """Faults of the services, all at once, each in a place of its own."""
     with Driver(fresh) as driver:
         resources = fresh.call("azure_ml", "GET", "/resources")
         actions = resources["roles"][0]["actions"]
         actions.remove("Microsoft.MachineLearningServices/workspaces/jobs/cancel/action")
         properties = resources["system_topics"][0]["subscriptions"][0]["properties"]
         del properties["deliveryWithResourceIdentity"]["destination"]["properties"]["deliveryAttributeMappings"]
+        del properties["deadLetterWithResourceIdentity"]
+        properties["filter"]["includedEventTypes"].remove("Microsoft.MachineLearningServices.RunCompleted")
+        properties["eventDeliverySchema"] = "CustomInputSchema"
+        properties["provisioningState"] = "Failed"
         fresh.call("azure_ml", "PUT", "/resources", resources)
         changed = {"lock_seconds": 30, "duplicate_detection_seconds": 600}
         fresh.call("service_bus", "PUT", "/queues/run-commands", changed)
@@ -256,7 +293,11 @@ def test_each_planted_fault_is_told_and_nothing_else(planted: list[Finding]) -> 
     told = sorted((each.check, str(each.status)) for each in planted if each.status is not Status.OK)
 
     assert told == [
+        ("events.dead-letters", "warn"),
         ("events.door", "fail"),
+        ("events.schema", "fail"),
+        ("events.state", "fail"),
+        ("events.types", "warn"),
         ("queues.dead-letters", "warn"),
         ("queues.settings", "fail"),
         ("queues.settings", "fail"),
@@ -286,6 +327,15 @@ def test_a_subscription_without_its_door_is_told_with_the_command(planted: list[
         "az eventgrid system-topic event-subscription update --name bridge --resource-group laptop "
         "--system-topic-name aml-events --delivery-attribute-mapping bridge_door static workspace false"
     )
+
+
+def test_a_subscription_that_leaves_out_events_or_drops_them_is_told(planted: list[Finding]) -> None:
+    types, dead = faults(planted)["events.types"], faults(planted)["events.dead-letters"]
+
+    assert types.what == "subscription bridge of aml-events leaves out RunCompleted"
+    assert "Microsoft.MachineLearningServices.RunCompleted" in types.mend
+    assert "--deadletter-endpoint" in dead.mend
+    assert faults(planted)["events.schema"].what.endswith("delivers in the schema CustomInputSchema")
 
 
 def test_a_queue_that_is_set_otherwise_is_told_with_the_command(planted: list[Finding]) -> None:
@@ -390,6 +440,36 @@ def test_the_roles_of_another_identity_are_looked_at_when_it_is_named(mistaken: 
         f"az role assignment create --assignee-object-id {STRANGER}"
     )
     assert f"--scope {SERVICE_BUS_ID}/queues/run-commands" in "".join(each.mend for each in others)
+
+
+def test_what_the_identity_may_not_read_is_left_out_and_no_fault(fresh: Stack) -> None:
+    refused = {"status": 403, "code": "AuthorizationFailed", "message": "does not have authorization"}
+    places = ("/systemTopics", "/Microsoft.Authorization/", "/Microsoft.ServiceBus/")
+    planned = [
+        fresh.plan_fault("azure_ml", "status", times=None, match={"path": each}, params=refused) for each in places
+    ]
+
+    findings = examined(fresh)
+
+    assert all(fresh.fault("azure_ml", each)["struck"] for each in planned)
+    fresh.call("azure_ml", "DELETE", "/faults")
+    assert not faults(findings)
+    left_out = [each for each in findings if each.status is Status.SKIPPED]
+    assert {each.check for each in left_out} == {"events.subscription", "roles.workspace", "queues.settings"}
+    assert all("does not have authorization" in each.cause and each.mend for each in left_out)
+
+
+def test_commands_of_our_own_are_such_as_the_program_takes(
+    planted: list[Finding], mistaken: dict[str, list[Finding]]
+) -> None:
+    every = [*planted, *(each for findings in mistaken.values() for each in findings)]
+    ours = [line for each in every for line in each.mend.splitlines() if line.startswith("python -m bridge ")]
+    known = dict(commands())
+
+    assert {line.split()[3] for line in ours} == {"dead-letters", "sql"}
+    for line in ours:
+        words = shlex.split(line, comments=True)[3:]
+        known[" ".join(words[:2])].make_context(words[1], words[2:])
 
 
 def test_no_secret_is_shown(fresh: Stack) -> None:
