@@ -9,7 +9,7 @@ param serviceBusNamespace string
 param storageAccount string
 param deadLetterContainer string = 'dead-events'
 @description('Object ids of the identities that may publish.')
-param publisherIds array = []
+param publisherIds array
 
 var roleIds = loadJsonContent('role_ids.json')
 

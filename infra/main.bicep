@@ -32,6 +32,8 @@ param snowflakeWarehouse string = 'ML_BRIDGE_WH'
 param snowflakeAuthenticator string = 'WORKLOAD_IDENTITY'
 @description('Whether procedures send to run-commands with a key (door service_bus_key).')
 param snowflakeSendKey bool = false
+@description('Object ids of applications that send to run-commands without a key.')
+param commandSenderIds array = []
 
 @allowed([ 'key', 'entra' ])
 param authMode string = 'key'
@@ -55,8 +57,12 @@ param moreSettings object = {}
 
 @description('A topic for the door custom: publish_event, other systems.')
 param customTopic bool = false
+@description('Object ids of others that may publish there, such as the application of event_grid_keyless.')
+param customTopicPublisherIds array = []
 @description('A topic for Snowflake\'s notifications.')
 param notificationTopic bool = false
+@description('Object id of Snowflake\'s application, after its consent.')
+param notificationPublisherIds array = []
 @description('A topic for the bridge\'s own events.')
 param eventsTopic bool = false
 @description('API Management, for external functions.')
@@ -143,6 +149,7 @@ module roles 'roles.bicep' = {
     queueNames: serviceBus.outputs.queueNames
     storageName: storage.outputs.name
     insightsName: monitoring.outputs.insightsName
+    commandSenderIds: commandSenderIds
     token: token
   }
 }
@@ -182,7 +189,7 @@ module custom 'door_topic.bicep' = if (customTopic) {
     door: 'custom'
     serviceBusNamespace: serviceBus.outputs.namespaceName
     storageAccount: deadEvents.outputs.name
-    publisherIds: [ identity.outputs.principalId ]
+    publisherIds: union([ identity.outputs.principalId ], customTopicPublisherIds)
   }
 }
 
@@ -196,6 +203,7 @@ module notifications 'door_topic.bicep' = if (notificationTopic) {
     door: 'snowflake'
     serviceBusNamespace: serviceBus.outputs.namespaceName
     storageAccount: deadEvents.outputs.name
+    publisherIds: notificationPublisherIds
   }
 }
 

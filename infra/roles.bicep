@@ -4,6 +4,8 @@ param namespaceName string
 param queueNames array
 param storageName string
 param insightsName string
+@description('Object ids of those who may ask for runs by a message: the keyless door service_bus_keyless, other programs.')
+param commandSenderIds array
 @description('Makes the name of the custom role unique in the tenant.')
 param token string
 
@@ -41,6 +43,22 @@ resource maySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (na
   name: guid(queue[i].id, principalId, roles.serviceBusDataSender)
   properties: {
     principalId: principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataSender)
+  }
+}]
+
+// In the eyes of pipelines.yaml they are queue:run-commands.
+resource commands 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = {
+  parent: namespace
+  name: 'run-commands'
+}
+
+resource othersMaySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for id in commandSenderIds: {
+  scope: commands
+  name: guid(commands.id, id, roles.serviceBusDataSender)
+  properties: {
+    principalId: id
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataSender)
   }
