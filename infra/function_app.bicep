@@ -138,11 +138,17 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
 }
 
 // Publishing with a password is off: azd and the CLI come with a token.
-resource noPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = [for door in [ 'ftp', 'scm' ]: {
+resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: app
-  name: door
+  name: 'ftp'
   properties: { allow: false }
-}]
+}
+
+resource noScmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
 
 output name string = app.name
 output host string = app.properties.defaultHostName

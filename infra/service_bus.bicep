@@ -55,4 +55,4 @@ resource sendKey 'Microsoft.ServiceBus/namespaces/queues/authorizationRules@2024
 output namespaceId string = namespace.id
 output namespaceName string = namespace.name
 output host string = '${namespace.name}.servicebus.windows.net'
-output queueNames array = map(items(queues), each => each.key)
+output queueNames array = [for each in items(queues): each.key]
