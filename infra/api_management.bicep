@@ -13,8 +13,10 @@ var isKeyless = access.mode == 'entra'
 var keyName = 'bridge-function-key'
 var template = isKeyless ? loadTextContent('../sql/apim/policy_keyless.xml') : loadTextContent('../sql/apim/policy.xml')
 var clientIds = union(access.snowflakeClientIds, access.clientIds)
+var appId = replace(access.audience, 'api://', '')
 var forTenant = replace(template, '<% tenant_id %>', tenant().tenantId)
-var forAudience = replace(forTenant, '<% app_id %>', replace(access.audience, 'api://', ''))
+// Snowflake's tokens name the application by its id, those of others by its URI.
+var forAudience = replace(forTenant, '<% app_id %>', '${appId}</audience><audience>api://${appId}')
 var forClients = replace(forAudience, '<% snowflake_app_id %>', join(clientIds, '</value><value>'))
 var policy = replace(forClients, '<% app_host %>', appHost)
 

@@ -151,6 +151,12 @@ def test_a_role_changed_in_the_docs_alone_is_found(app: App) -> None:
         ("function_app.bicep", "maximumInstanceCount", "maxInstanceCount"),
         ("function_app.bicep", "name: 'python'", "name: 'Python'"),
         ("alerts.bicep", "timeAggregation: 'Count'", "timeAggregation: 'Sum'"),
+        ("alerts.bicep", "metricName: 'ActiveMessages'", "metric: 'ActiveMessages'"),
+        ("alerts.bicep", "SingleResourceMultipleMetricCriteria", "SingleResourceMetricCriteria"),
+        ("api_management.bicep", "format: 'openapi+json'", "format: 'openapi-json'"),
+        ("api_management.bicep", "    path: 'bridge'\n", ""),
+        ("key_vault.bicep", "enableRbacAuthorization", "enableRBACAuthorization"),
+        ("storage.bicep", "'TLS1_2'", "'TLS1.2'"),
     ],
 )
 def test_a_mistake_in_a_type_is_found(file: str, right: str, wrong: str, changed: Path) -> None:

@@ -16,9 +16,9 @@ from bridge.settings.app_settings import Settings
 from infra import next_steps
 from infra.write_openapi import for_api_management
 from tests.infra.bicep import Expression, Template
-from tests.infra.bicep_types import NOT_LOOKED_UP, TYPES
 from tests.infra.bicep_types import problems as type_problems
 from tests.infra.consistency import INFRA, NOT_IN_AZURE, ROOT, problems, templates, the_app
+from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
 #: Of what Azure knows only when it deploys.
 SAMPLE = {
@@ -153,10 +153,12 @@ def test_every_placeholder_of_the_policy_is_filled_in(name: str, found: dict[str
 
     assert f"../sql/apim/{name}" in api.literals
     assert set(re.findall(r"<% (\w+) %>", text)) == filled
+    several = {"snowflake_app_id": "a</value><value>b", "app_id": "c</audience><audience>api://c"}
     for placeholder in filled:
-        text = text.replace(f"<% {placeholder} %>", "a</value><value>b" if placeholder == "snowflake_app_id" else "x")
-    claims = ElementTree.fromstring(text).findall(".//claim[@name='appid']/value")  # noqa: S314 - our own file
-    assert [claim.text for claim in claims] == ["a", "b"]
+        text = text.replace(f"<% {placeholder} %>", several.get(placeholder, "x"))
+    policy = ElementTree.fromstring(text)  # noqa: S314 - our own file
+    assert [claim.text for claim in policy.findall(".//claim[@name='appid']/value")] == ["a", "b"]
+    assert [audience.text for audience in policy.findall(".//audiences/audience")] == ["c", "api://c"]
 
 
 def test_the_named_value_is_the_one_that_the_policy_uses(found: dict[str, Template]) -> None:
