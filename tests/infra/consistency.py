@@ -285,6 +285,6 @@ def _parameter_file_problems(main: Template, file: Path) -> Iterator[str]:
             if value != (default if not isinstance(default, Expression) else None):
                 yield f"parameter {name} is {value!r} in {file.name}, {default!r} in main.bicep"
             continue
-        match = re.fullmatch(r"\$\{[A-Z_]+(?:=(.*))?\}", value)
+        match = re.fullmatch(r"\$\{(?:AZURE|BRIDGE)_[A-Z_]+(?:=(.*))?\}", value)
         if match is None or (match[1] or "") != _shown(default):
             yield f"parameter {name} is {value!r} in {file.name}, {default!r} in main.bicep"

@@ -91,6 +91,7 @@ def test_the_copy_itself_is_right(changed: Path, app: App) -> None:
         ("main.bicep", "'storage.bicep'", "'storages.bicep'", "there is no storages.bicep"),
         ("main.bicep", "location: location", "location: region", "main.bicep: region is not declared"),
         ("main.bicep", "param lateSeconds int = 900", "param lateSeconds int = 90", "parameter lateSeconds"),
+        ("main.parameters.json", "${BRIDGE_SNOWFLAKE_USER=", "${SNOWFLAKE_USER=", "parameter snowflakeUser is"),
         ("main.parameters.json", '"bridgeName"', '"bridge"', "parameter bridge is in main.parameters.json"),
         (
             "workspace_role.bicep",
