@@ -32,6 +32,15 @@ NOT_IN_AZURE = {
     "BRIDGE_EVENTS_TOPIC_KEY": "the identity publishes",
     "AzureWebJobsStorage": "the identity connects: AzureWebJobsStorage__accountName",
     "FUNCTIONS_WORKER_RUNTIME": "Flex Consumption refuses it",
+    "AZURE_CLIENT_CERTIFICATE_PATH": "the container's",
+    "AZURE_CLIENT_SECRET": "the container's",
+    "AZURE_FEDERATED_TOKEN_FILE": "the container's",
+    "AZURE_TENANT_ID": "the container's",
+    "BRIDGE_FUNCTION_KEYS": "the container's; Azure has keys of its own",
+    "BRIDGE_HOSTING": "the container's",
+    "SNOWFLAKE_TOKEN_FILE": "the container's",
+    "LOG_FORMAT": "the Functions host writes the log",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "telemetry goes to Application Insights",
 }
 #: Settings that others than `Settings` read, each with who does.
 READ_BY_OTHERS = {
@@ -230,7 +239,7 @@ def _setting_problems(found: Mapping[str, Template], app: App) -> Iterator[str]:
     )
     for name, value in settings.items():
         is_literal = not isinstance(value, Expression)
-        if is_literal and name in app.example and value != app.example[name]:
+        if is_literal and app.example.get(name) and value != app.example[name]:
             yield f"setting {name} is {value!r} in function_app.bicep, {app.example[name]!r} in the example"
 
 

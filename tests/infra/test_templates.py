@@ -17,7 +17,7 @@ from infra import next_steps
 from infra.write_openapi import for_api_management
 from tests.infra.bicep import Expression, Template
 from tests.infra.bicep_types import problems as type_problems
-from tests.infra.consistency import INFRA, NOT_IN_AZURE, ROOT, problems, templates, the_app
+from tests.infra.consistency import INFRA, ROOT, problems, templates, the_app
 from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
 #: Of what Azure knows only when it deploys.
@@ -80,10 +80,6 @@ def test_the_app_takes_the_settings_that_it_gets(settings: dict[str, Any]) -> No
     read = Settings.from_environ({**settings, **dict.fromkeys(unknown, "x"), **empty, **SAMPLE})
 
     assert read.queues == {queue: queue.value for queue in Queue}
-
-
-def test_exceptions_from_the_settings_are_settings() -> None:
-    assert set(NOT_IN_AZURE) <= the_app().settings
 
 
 def test_instances_are_one_number(found: dict[str, Template], settings: dict[str, Any]) -> None:
