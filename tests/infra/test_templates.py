@@ -21,9 +21,10 @@ from tests.infra.consistency import INFRA, ROOT, problems, templates, the_app
 from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
 #: Of what Azure knows only when it deploys.
+_GUID = "00000000-0000-0000-0000-000000000000"
 SAMPLE = {
-    "AML_SUBSCRIPTION_ID": "00000000-0000-0000-0000-000000000000",
-    "SERVICE_BUS_RESOURCE_ID": "/subscriptions/s/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/n",
+    "AML_SUBSCRIPTION_ID": _GUID,
+    "SERVICE_BUS_RESOURCE_ID": f"/subscriptions/{_GUID}/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/bus1",
     "EXECUTE_MAX_INSTANCES": "4",
     "AUTH_MODE": "key",
     "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY",
