@@ -20,11 +20,11 @@ from tests.infra.bicep_types import problems as type_problems
 from tests.infra.consistency import INFRA, ROOT, problems, templates, the_app
 from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
-#: Of what Azure knows only when it deploys.
 _GUID = "00000000-0000-0000-0000-000000000000"
+#: Of what Azure knows only when it deploys.
 SAMPLE = {
     "AML_SUBSCRIPTION_ID": _GUID,
-    "SERVICE_BUS_RESOURCE_ID": f"/subscriptions/{_GUID}/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/bus1",
+    "SERVICE_BUS_RESOURCE_ID": f"/subscriptions/{_GUID}/resourceGroups/g/providers/Microsoft.ServiceBus/namespaces/bus",
     "EXECUTE_MAX_INSTANCES": "4",
     "AUTH_MODE": "key",
     "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY",
