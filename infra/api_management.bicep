@@ -1,5 +1,5 @@
 // For external functions of Snowflake, which go through API Management only. infra/openapi.json is written before the
-// deployment by infra/write_openapi.py; the policies are those that `python -m bridge.deploy apim-policy` fills in.
+// deployment by infra/write_openapi.py; the policies are filled in here as the command `apim-policy` fills them in.
 param location string
 param tags object
 param name string
