@@ -2,17 +2,21 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from bridge.domain import aml_events, event_kinds
+from bridge.domain.errors import ConfigurationError
 from bridge.domain.inbound import DOOR_PROPERTY
 from bridge.domain.queues import Queue
 from bridge.settings.app_settings import Settings
+from bridge.settings.auth_mode import AuthMode
 from infra import next_steps
 from infra.write_openapi import for_api_management
 from tests.infra.bicep import Expression, Template
@@ -74,13 +78,42 @@ def test_a_template_is_short_and_says_why_it_exists(path: Path) -> None:
 # Settings
 
 
-def test_the_app_takes_the_settings_that_it_gets(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "asked_for",
+    [
+        {},
+        {
+            "AUTH_MODE": "entra",
+            "ENTRA_TENANT_ID": _GUID,
+            "ENTRA_AUDIENCE": _GUID,
+            "ALLOWED_CLIENT_IDS": f"{_GUID},{_GUID}",
+        },
+        {"SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE_JWT", "SNOWFLAKE_PRIVATE_KEY": "from the vault"},
+        {"SNOWFLAKE_AUTHENTICATOR": "OAUTH", "SNOWFLAKE_TOKEN": "from the vault"},
+    ],
+    ids=["as it is", "entra", "key pair", "oauth"],
+)
+def test_the_app_takes_the_settings_that_it_gets(asked_for: dict[str, str], settings: dict[str, Any]) -> None:
     unknown = {name: value for name, value in settings.items() if isinstance(value, Expression)}
     empty = {name: "" for name in unknown if name.startswith(OPTIONAL)}
 
-    read = Settings.from_environ({**settings, **dict.fromkeys(unknown, "x"), **empty, **SAMPLE})
+    read = Settings.from_environ({**settings, **dict.fromkeys(unknown, "x"), **empty, **SAMPLE, **asked_for})
 
     assert read.queues == {queue: queue.value for queue in Queue}
+
+
+def test_what_may_be_chosen_is_what_the_app_takes(found: dict[str, Template]) -> None:
+    allowed = re.findall(r"@allowed\(\[ (.+) \]\)\n(?:@.*\n)*param (\w+)", found["main.bicep"].text)
+    choices = {name: set(re.findall(r"'([^']+)'", values)) for values, name in allowed}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    with pytest.raises(ConfigurationError, match="SNOWFLAKE_AUTHENTICATOR") as error:
+        Settings.from_environ({**the_app().example, "SNOWFLAKE_AUTHENTICATOR": "?"})
+    authenticators = set(re.findall(r"[A-Z_]+", str(error.value).partition("give one of ")[2]))
+
+    assert choices["authMode"] == set(AuthMode)
+    assert choices["snowflakeAuthenticator"] == authenticators - {"SNOWFLAKE"}
+    assert len(choices["pythonVersion"]) == 3
+    assert all(SpecifierSet(project["requires-python"]).contains(version) for version in choices["pythonVersion"])
 
 
 def test_instances_are_one_number(found: dict[str, Template], settings: dict[str, Any]) -> None:
