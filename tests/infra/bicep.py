@@ -51,7 +51,8 @@ class Template:
     variables: Mapping[str, Any]
     resources: tuple[Declaration, ...]
     modules: tuple[Declaration, ...]
-    outputs: Mapping[str, Any]
+    #: Their types.
+    outputs: Mapping[str, str]
     #: Every literal text, whole.
     literals: frozenset[str]
     #: Every `a.b.c` that does not begin with a call.
@@ -79,7 +80,7 @@ def read(path: Path) -> Template:
         variables={_symbol(node): _value(node.named_children[-1]) for node in by_type["variable"]},
         resources=tuple(map(_declaration, by_type["resource"])),
         modules=tuple(map(_declaration, by_type["module"])),
-        outputs={_symbol(node): _value(node.named_children[-1]) for node in by_type["output"]},
+        outputs={_symbol(node): _text(node.named_children[1]) for node in by_type["output"]},
         literals=frozenset(str(_value(node)) for node in nodes if node.type == "string"),
         members=frozenset(_text(node).replace("!", "") for node in nodes if node.type == "member_expression"),
         references=frozenset(_text(node) for node in nodes if _is_reference(node)),

@@ -14,6 +14,7 @@ from bridge.domain.queues import Queue
 from bridge.local.endpoints import service_bus_config
 from bridge.settings.app_settings import Settings
 from tests.infra.bicep import Expression, Template, read
+from tests.infra.linking import call_problems, name_problems
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -61,10 +62,6 @@ READ_BY_OTHERS = {
     "SERVICE_BUS_RESOURCE_ID": "the dashboard and the doctor",
     "DASHBOARD_ACTIONS": "the dashboard",
 }
-#: Functions that the grammar takes for names inside of arrays.
-SCOPES = {"resourceGroup", "subscription", "tenant"}
-#: Written by infra/write_openapi.py before anything is compiled.
-MADE_BEFORE = "openapi.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,8 +135,8 @@ def problems(folder: Path, app: App) -> list[str]:
     found = templates(folder)
     return [
         *(f"{name}:{line}: does not parse" for name, each in found.items() for line in each.errors),
-        *_name_problems(found),
-        *_call_problems(found),
+        *name_problems(found),
+        *call_problems(found),
         *_queue_problems(found, app.queues),
         *_setting_problems(found, app),
         *_role_problems(found, json.loads((folder / "role_ids.json").read_text(encoding="utf-8")), app.roles),
@@ -151,36 +148,6 @@ def _difference(what: str, left: Iterable[str], right: Iterable[str], left_name:
     left, right = set(left), set(right)
     yield from (f"{what} {name} is in {left_name}, not in {right_name}" for name in sorted(left - right))
     yield from (f"{what} {name} is in {right_name}, not in {left_name}" for name in sorted(right - left))
-
-
-def _name_problems(found: Mapping[str, Template]) -> Iterator[str]:
-    """Every name has a declaration, every parameter and variable a use, every file that is loaded is there."""
-    for name, template in found.items():
-        yield from (f"{name}: {each} is not declared" for each in sorted(template.references - template.names - SCOPES))
-        declared = {*template.parameters, *template.variables}
-        yield from (f"{name}: {each} is not used" for each in sorted(declared - template.references))
-        for each in re.findall(r"load(?:Json|Text)Content\('([^']+)'\)", template.text):
-            if not (template.path.parent / each).is_file() and each != MADE_BEFORE:
-                yield f"{name}: there is no file {each}"
-
-
-def _call_problems(found: Mapping[str, Template]) -> Iterator[str]:
-    """Modules are called with the parameters they have, and asked for the outputs they have."""
-    for name, template in found.items():
-        called = {module.symbol: module.type for module in template.modules}
-        for module in template.modules:
-            callee = found.get(module.type)
-            if callee is None:
-                yield f"{name}: module {module.symbol}: there is no {module.type}"
-                continue
-            given, known = set(module.body.get("params", {})), callee.parameters
-            yield from (f"{name}: {module.type} has no parameter {each}" for each in sorted(given - set(known)))
-            required = {each.name for each in known.values() if each.default is None}
-            yield from (f"{name}: {module.type} is not given {each}" for each in sorted(required - given))
-        for symbol, _, output in (member.partition(".outputs.") for member in template.members):
-            file = called.get(symbol, "")
-            if file in found and output and output.partition(".")[0] not in found[file].outputs:
-                yield f"{name}: {file} has no output {output}"
 
 
 def _queue_problems(found: Mapping[str, Template], queues: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
