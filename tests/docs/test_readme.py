@@ -33,6 +33,7 @@ from tests.eventually import eventually
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+DEPLOY = ROOT / "docs" / "deploy.md"
 SNOWFLAKE = ROOT / "docs" / "snowflake.md"
 OTHERS = tuple(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))
 DOCUMENTS = (README, ARCHITECTURE, SNOWFLAKE, *OTHERS)
@@ -393,7 +394,7 @@ def test_the_codes_of_failed_runs_exist() -> None:
 
 
 def test_the_queues_are_as_on_the_laptop() -> None:
-    deploy = section(README, "Deploy")
+    deploy = section(DEPLOY, "By hand")
     (namespace,) = service_bus_config()["UserConfig"]["Namespaces"]
 
     assert {queue["Name"] for queue in namespace["Queues"]} == {*QUEUES.values(), EVENTS_TOPIC}
