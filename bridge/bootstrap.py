@@ -45,7 +45,7 @@ class App:
     @property
     def host_checks_keys(self) -> bool:
         """Whether the host lets in function keys only; otherwise it lets in everybody, and the app wants tokens."""
-        return auth_mode(self._environ) is AuthMode.KEY
+        return auth_mode(self._environ) is not AuthMode.ENTRA
 
     @property
     def may_submit(self) -> bool:

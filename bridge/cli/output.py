@@ -25,6 +25,11 @@ def write(lines: Iterable[str]) -> None:
         sys.stdout.write(printable(line) + "\n")
 
 
+def write_text(text: str) -> None:
+    """What this repository's own files have, as it is, to be piped on."""
+    sys.stdout.write(text)
+
+
 def write_json(value: Any) -> None:
     """A result for programs: one line of JSON."""
     sys.stdout.write(lossless.dumps(value) + "\n")

@@ -1,5 +1,6 @@
 """`pipelines …`: what pipelines.yaml is worth before it is deployed, and what a running app has of it."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from bridge.cli.connection import calls_the_app
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE
 from bridge.cli.options import Json, Local, SettingsFile
-from bridge.cli.output import write, write_json, write_table
+from bridge.cli.output import write, write_json, write_table, write_text
 
 commands = typer.Typer(help="What can be run: pipelines.yaml, and what an app has of it.")
 
@@ -19,7 +20,7 @@ commands = typer.Typer(help="What can be run: pipelines.yaml, and what an app ha
 @commands.command("list")
 @calls_the_app
 def list_pipelines(app: Api, as_json: Json = False) -> int:
-    """The pipelines of a running app, with their inputs; * marks those that have to be given."""
+    """The pipelines of a running app, with their inputs: an asterisk marks those that are required."""
     answer = app.get("pipelines")
     if as_json:
         write_json(answer)
@@ -58,9 +59,13 @@ def check(
 
 
 @commands.command()
-def schema() -> int:
+def schema(as_json: Json = False) -> int:
     """The JSON Schema of pipelines.yaml, for editors."""
     from bridge.adapters.files.pipelines_schema import SCHEMA_FILE
 
-    write(SCHEMA_FILE.read_text(encoding="utf-8").splitlines())
+    text = SCHEMA_FILE.read_text(encoding="utf-8")
+    if as_json:
+        write_json(json.loads(text))
+    else:
+        write_text(text)
     return DONE

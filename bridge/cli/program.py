@@ -13,7 +13,15 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli import dead_letter_commands, pipeline_commands, rule_commands, run_commands, submit_command
+from bridge.cli import (
+    dead_letter_commands,
+    doctor_command,
+    pipeline_commands,
+    rule_commands,
+    run_commands,
+    sql_commands,
+    submit_command,
+)
 from bridge.cli.failures import DONE, FAILED, WRONG_USAGE, Refused, WrongUsage
 from bridge.cli.options import Invocation
 from bridge.cli.output import say, write, write_json
@@ -38,6 +46,8 @@ app.add_typer(pipeline_commands.commands, name="pipelines", no_args_is_help=True
 app.add_typer(run_commands.commands, name="runs", no_args_is_help=True)
 app.add_typer(dead_letter_commands.commands, name="dead-letters", no_args_is_help=True)
 app.add_typer(rule_commands.commands, name="rules", no_args_is_help=True)
+app.add_typer(sql_commands.commands, name="sql", no_args_is_help=True)
+app.add_typer(doctor_command.commands)
 
 
 def _show_version(is_asked: bool) -> None:

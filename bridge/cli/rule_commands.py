@@ -4,7 +4,8 @@ What reads the file and judges events is loaded when a command runs.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -156,8 +157,8 @@ def replay_events(
     app_settings = Settings.from_environ(values)
     found = _configuration(file, pipelines, values)
     rules = _chosen(found.rules.all, rule)
-    with working("reading the ledger"):
-        events = ledger(app_settings).aml_events(since=since, limit=limit)
+    with working("reading the ledger"), ledger(app_settings) as recorded:
+        events = recorded.aml_events(since=since, limit=limit)
     with working("asking the rules", total=len(events)) as step:
         replay = replaying.replayed(events, _judge(found, rules), until=until, limit=limit, step=step)
     if as_json:
@@ -176,11 +177,16 @@ def replay_events(
     return DONE
 
 
-def ledger(settings: "Settings") -> "Ledger":
+@contextmanager
+def ledger(settings: "Settings") -> "Iterator[Ledger]":
     """Loads Snowflake's connector, on its first query."""
     from bridge.adapters.snowflake import SnowflakeLedger
 
-    return SnowflakeLedger(settings.snowflake.connection_arguments())
+    found = SnowflakeLedger(settings.snowflake.connection_arguments())
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 def _configuration(file: Path | None, pipelines: Path | None, values: Mapping[str, str]) -> "Configuration":

@@ -4,61 +4,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bridge.domain.channels import Channel
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.queues import Queue
-from bridge.settings.auth_mode import AuthMode, auth_mode
+from bridge.settings.auth_mode import AuthMode, auth_mode, is_container
+from bridge.settings.azure_identity import AzureIdentity, read_identity
 from bridge.settings.channels import read_channels
 from bridge.settings.reader import LOOPBACK, Reader, Secret, host_of
+from bridge.settings.snowflake import SnowflakeSettings, read_snowflake
 
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _APP_ROLE = re.compile(r"[!-~]{1,120}")
 _APP_URI = re.compile(r"api://[!-~]{1,250}")
+_NAMESPACE_ID = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.ServiceBus/namespaces/[a-z0-9-]{1,50}",
+    re.IGNORECASE | re.ASCII,
+)
+NAMESPACE_ID_EXAMPLE = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/my-resource-group"
+    "/providers/Microsoft.ServiceBus/namespaces/my-bridge"
+)
 GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnowflakeSettings:
-    """How the app reaches its ledger."""
-
-    account: str
-    user: str
-    authenticator: str
-    password: Secret
-    private_key: Secret
-    token: Secret
-    role: str
-    warehouse: str
-    database: str
-    schema: str
-    #: Set for the laptop stack only.
-    host: str
-    port: int
-    protocol: str
-
-    def connection_arguments(self) -> dict[str, Any]:
-        """For `snowflake.connector.connect`: nothing that is not set."""
-        arguments: dict[str, Any] = {
-            "account": self.account,
-            "user": self.user,
-            "role": self.role,
-            "warehouse": self.warehouse,
-            "database": self.database,
-            "schema": self.schema,
-            "host": self.host,
-            "password": self.password.reveal(),
-            "private_key": self.private_key.reveal(),
-            "token": self.token.reveal(),
-            "authenticator": self.authenticator,
-        }
-        if self.authenticator == "WORKLOAD_IDENTITY":
-            arguments["workload_identity_provider"] = "AZURE"
-        if self.host:
-            arguments |= {"port": self.port, "protocol": self.protocol}
-        return {name: value for name, value in arguments.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +52,14 @@ class Settings:
     """What the app was told; `catalogue.py` says what each setting means."""
 
     bridge_name: str
-    #: None while function keys are what counts.
+    auth_mode: AuthMode
+    #: None while tokens do not count.
     entra: EntraSettings | None
     service_bus: Secret
     service_bus_namespace: str
     queues: Mapping[Queue, str]
+    #: The namespace's ARM id; empty when nobody wants to know how long its queues are.
+    service_bus_resource_id: str
     subscription_id: str
     resource_group: str
     workspace: str
@@ -98,7 +69,7 @@ class Settings:
     #: Of all instances together.
     aml_writes_per_second: int
     execute_max_instances: int
-    client_id: str
+    identity: AzureIdentity
     snowflake: SnowflakeSettings
     #: Endpoint by name, the default topic's among them.
     topics: Mapping[str, str]
@@ -122,26 +93,39 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises: ConfigurationError with every problem."""
+        settings, problems = cls.with_problems(environ)
+        if problems:
+            raise ConfigurationError(problems)
+        return settings
+
+    @classmethod
+    def with_problems(cls, environ: Mapping[str, str]) -> "tuple[Settings, tuple[str, ...]]":
+        """For who looks for faults: as far as they can be read, and what is wrong; each problem names its setting."""
         reader = Reader(environ)
         settings = _read(reader)
-        if reader.problems:
-            raise ConfigurationError(reader.problems)
-        return settings
+        return settings, tuple(reader.problems)
 
 
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE")
     topics, default_topic = _topics(reader)
-    entra = auth_mode(reader.environ) is AuthMode.ENTRA
+    mode = auth_mode(reader.environ)
+    entra = mode is AuthMode.ENTRA
+    if mode is AuthMode.SERVICE and not is_container(reader.environ):
+        reader.problems.append(
+            "AUTH_MODE is service, but the app is not a container of python -m bridge.container: use key or entra"
+        )
     if not entra and reader.flag("TRUST_PLATFORM_HEADERS"):
         reader.problems.append("TRUST_PLATFORM_HEADERS is true, but AUTH_MODE is not entra: no header counts there")
     return Settings(
         bridge_name=reader.text("BRIDGE_NAME"),
+        auth_mode=mode,
         entra=_entra(reader) if entra else None,
         service_bus=reader.secret("ServiceBusConnection"),
-        service_bus_namespace=_namespace(reader),
+        service_bus_namespace=service_bus_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
+        service_bus_resource_id=_namespace_id(reader),
         subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
         resource_group=reader.text("AML_RESOURCE_GROUP"),
         workspace=workspace,
@@ -150,8 +134,8 @@ def _read(reader: Reader) -> Settings:
         aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS"),
         aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND"),
         execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES"),
-        client_id=reader.text("AZURE_CLIENT_ID"),
-        snowflake=_snowflake(reader),
+        identity=read_identity(reader),
+        snowflake=read_snowflake(reader),
         topics=topics,
         default_topic=default_topic,
         topic_key=reader.secret("EVENT_GRID_TOPIC_KEY"),
@@ -255,7 +239,7 @@ def _allowed_queues(reader: Reader) -> frozenset[str]:
     return names
 
 
-def _namespace(reader: Reader) -> str:
+def service_bus_namespace(reader: Reader) -> str:
     namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace")
     if not namespace and not reader.secret("ServiceBusConnection"):
         reader.problems.append(
@@ -265,36 +249,12 @@ def _namespace(reader: Reader) -> str:
     return namespace
 
 
-def _snowflake(reader: Reader) -> SnowflakeSettings:
-    host = reader.loopback("SNOWFLAKE_HOST", str)
-    authenticator = reader.choice("SNOWFLAKE_AUTHENTICATOR").upper()
-    needed = {
-        "SNOWFLAKE_JWT": "SNOWFLAKE_PRIVATE_KEY",
-        "OAUTH": "SNOWFLAKE_TOKEN",
-        "PROGRAMMATIC_ACCESS_TOKEN": "SNOWFLAKE_TOKEN",  # nosec B105 # a setting's name
-        "SNOWFLAKE": "SNOWFLAKE_PASSWORD",
-    }.get(authenticator)
-    if needed and not reader.secret(needed):
-        reader.problems.append(f"{needed} is not set, but SNOWFLAKE_AUTHENTICATOR is {authenticator}")
-    if authenticator == "SNOWFLAKE" and not host:
-        reader.problems.append(
-            "SNOWFLAKE_AUTHENTICATOR is SNOWFLAKE: passwords are for the emulator only; use WORKLOAD_IDENTITY"
-        )
-    return SnowflakeSettings(
-        account=reader.text("SNOWFLAKE_ACCOUNT"),
-        user=reader.text("SNOWFLAKE_USER"),
-        authenticator=authenticator,
-        password=reader.secret("SNOWFLAKE_PASSWORD"),
-        private_key=reader.secret("SNOWFLAKE_PRIVATE_KEY"),
-        token=reader.secret("SNOWFLAKE_TOKEN"),
-        role=reader.text("SNOWFLAKE_ROLE"),
-        warehouse=reader.text("SNOWFLAKE_WAREHOUSE"),
-        database=reader.text("SNOWFLAKE_DATABASE"),
-        schema=reader.text("SNOWFLAKE_SCHEMA"),
-        host=host,
-        port=reader.number("SNOWFLAKE_PORT"),
-        protocol=reader.choice("SNOWFLAKE_PROTOCOL").lower(),
-    )
+def _namespace_id(reader: Reader) -> str:
+    given = reader.text("SERVICE_BUS_RESOURCE_ID")
+    if given and not _NAMESPACE_ID.fullmatch(given):
+        example = f"give the namespace's resource id, such as {NAMESPACE_ID_EXAMPLE}"
+        reader.problems.append(f'SERVICE_BUS_RESOURCE_ID is "{given[:200]}": {example}')
+    return given
 
 
 def _url_host(url: str) -> str:

@@ -34,14 +34,16 @@ class Reader:
     environ: Mapping[str, str]
     problems: list[str] = field(default_factory=list)
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, *, is_needed: bool | None = None) -> str:
+        """`is_needed` where another setting decides it: it then has no default either."""
         setting = declared(name)
         value = self.environ.get(name, "").strip()
         if value:
             return value
-        if setting.default is None:
+        default = setting.default if is_needed is None else None if is_needed else ""
+        if default is None:
             self.problems.append(f"{name} is not set" + (f": for example {setting.example}" if setting.example else ""))
-        return setting.default or ""
+        return default or ""
 
     def names(self, name: str) -> list[str]:
         """Parts between commas."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from bridge.settings import function_keys
 from bridge.settings.catalogue import SETTINGS
 from bridge.settings.channels import PREFIX, is_channel_setting
 
@@ -29,6 +30,7 @@ def secret_values(environ: Mapping[str, str]) -> Iterator[str]:
     """Each by itself: of a connection string its key, of a webhook's address all that is behind the host."""
     for name in (*_WHOLE, *_PLATFORM):
         yield environ.get(name, "").strip()
+    yield from (key.strip() for key in environ.get(function_keys.NAME, "").split(","))
     for name in _CONNECTIONS:
         for part in environ.get(name, "").split(";"):
             label, _, value = part.partition("=")

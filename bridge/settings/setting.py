@@ -10,6 +10,8 @@ class ReadBy(StrEnum):
     APP = "app"
     #: The Functions host or the Python worker, before the app or beside it.
     HOST = "host"
+    #: `python -m bridge.container`, in the host's place.
+    CONTAINER = "container"
     #: A library that the app uses: azure-identity, the memory allocator, Application Insights.
     LIBRARY = "library"
 

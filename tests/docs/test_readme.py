@@ -33,6 +33,7 @@ from tests.eventually import eventually
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+DEPLOY = ROOT / "docs" / "deploy.md"
 SNOWFLAKE = ROOT / "docs" / "snowflake.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 CHURN = ROOT / "examples" / "azureml" / "churn" / "README.md"
@@ -233,7 +234,7 @@ RECOGNISED: dict[str, Callable[[str], None]] = {
     r"\.venv/bin/python -m bridge\.local up( .*)?": check_up,
     r"export BRIDGE_URL=.*": check_export,
     r"\.venv/bin/python -m bridge rules .*": check_rules,
-    r"\.venv/bin/python -m bridge\.deploy .* --dry-run": check_dry_run,
+    r"\.venv/bin/python -m bridge sql render .*": check_dry_run,
 }
 #: What a reader's shell has, with a curl that fails when the answer is an error.
 PRELUDE = 'set -euo pipefail\ncurl() { command curl --fail --silent --show-error --noproxy "*" --max-time 60 "$@"; }\n'
@@ -376,7 +377,7 @@ def test_the_codes_of_failed_runs_exist() -> None:
 
 
 def test_the_queues_are_as_on_the_laptop() -> None:
-    deploy = section(README, "Deploy")
+    deploy = section(DEPLOY, "By hand")
     (namespace,) = service_bus_config()["UserConfig"]["Namespaces"]
 
     assert {queue["Name"] for queue in namespace["Queues"]} == {*QUEUES.values(), EVENTS_TOPIC}

@@ -1,66 +1,15 @@
 """`python -m bridge submit`, `runs …` and `dead-letters …`, against a server that answers as it is told to."""
 
 import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from bridge.cli.program import main
 from bridge.local.processes import free_port
+from tests.unit.answering_app import KEY, App
 
-KEY = "the-function-key"
 RUN = "r-tvtfimrig4yi6cq27taz3ia22v"
-
-
-@dataclass
-class App:
-    """Remembers what it was sent."""
-
-    url: str = ""
-    status: int = 200
-    answer: Any = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    requests: list[tuple[str, str, Any]] = field(default_factory=list)
-    sent_headers: list[dict[str, str]] = field(default_factory=list)
-
-    def handle(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
-        self.requests.append((handler.command, handler.path, json.loads(body) if body else None))
-        self.sent_headers.append({name.lower(): value for name, value in handler.headers.items()})
-        content = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
-        handler.send_response(self.status)
-        for name, value in {**self.headers, "content-length": str(len(content))}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(content)
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    found = App()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.handle(self)
-
-        do_POST = do_GET  # noqa: N815 - as http.server calls it
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is overridden
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        found.url = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setenv("BRIDGE_URL", found.url)
-        monkeypatch.setenv("BRIDGE_KEY", KEY)
-        yield found
-        server.shutdown()
-        thread.join()
 
 
 def test_runs_are_listed_as_a_table(app: App, capsys: pytest.CaptureFixture[str]) -> None:

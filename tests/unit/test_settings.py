@@ -86,6 +86,10 @@ def test_every_problem_is_told_at_once() -> None:
         ({"ALLOWED_QUEUES": "reports, Run-Events"}, "ALLOWED_QUEUES has run-events: it is for the app itself"),
         ({"ALLOWED_QUEUES": "inbound-events"}, "ALLOWED_QUEUES has inbound-events"),
         ({"ALLOWED_QUEUES": "run-control"}, "ALLOWED_QUEUES has run-control"),
+        (
+            {"SERVICE_BUS_RESOURCE_ID": "my-bridge.servicebus.windows.net"},
+            'SERVICE_BUS_RESOURCE_ID is "my-bridge.servicebus.windows.net": give the namespace\'s resource id',
+        ),
     ],
 )
 def test_a_wrong_setting_says_what_would_be_right(environ: dict[str, str], change: dict[str, str], hint: str) -> None:

@@ -1,15 +1,18 @@
 // The topic that the bridge tells others by: BRIDGE_EVENTS_TOPIC_ENDPOINT of the app.
-// Nothing here was deployed; see docs/events.md for what was checked.
 param location string = resourceGroup().location
+param tags object = {}
 param name string
 @description('Object id of the app\'s identity.')
 param appPrincipalId string
 
-var eventGridDataSender = 'd5a91429-5739-47e2-a06b-3470a27159e7'
+var roles = loadJsonContent('role_ids.json')
 
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {
   name: name
   location: location
+  tags: tags
+  // For those who subscribe: their deliveries need it.
+  identity: { type: 'SystemAssigned' }
   properties: {
     inputSchema: 'CloudEventSchemaV1_0'
     disableLocalAuth: true
@@ -19,11 +22,11 @@ resource topic 'Microsoft.EventGrid/topics@2025-02-15' = {
 
 resource mayPublish 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: topic
-  name: guid(topic.id, appPrincipalId, eventGridDataSender)
+  name: guid(topic.id, appPrincipalId, roles.eventGridDataSender)
   properties: {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', eventGridDataSender)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.eventGridDataSender)
   }
 }
 

@@ -1,61 +1,42 @@
 // The workspace's events, by its system topic, to the queue inbound-events, with the topic's own identity.
-// Nothing here was deployed; see docs/events.md for what was checked.
-param location string = resourceGroup().location
-param workspaceId string
+// In the workspace's resource group; the namespace and the storage account may be in another one.
+param workspaceName string
+@description('A workspace can have one system topic. If it has one, give its name: it is kept, and gets an identity.')
+param topicName string = 'aml-events'
+param bridgeSubscriptionId string = subscription().subscriptionId
+param bridgeResourceGroup string
 param serviceBusNamespace string
 param storageAccount string
 param deadLetterContainer string = 'dead-events'
 
-var serviceBusDataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
-var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
-
-resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = {
-  name: serviceBusNamespace
-}
-
-resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = {
-  parent: namespace
-  name: 'inbound-events'
-}
-
-resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
-  name: storageAccount
+resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-04-01' existing = {
+  name: workspaceName
 }
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
-  name: 'aml-events'
-  location: location
+  name: topicName
+  location: workspace.location
   identity: { type: 'SystemAssigned' }
   properties: {
-    source: workspaceId
+    source: workspace.id
     topicType: 'Microsoft.MachineLearningServices.Workspaces'
   }
 }
 
-resource maySend 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: queue
-  name: guid(queue.id, topic.id, serviceBusDataSender)
-  properties: {
+module roles 'event_roles.bicep' = {
+  name: 'workspace-event-roles'
+  scope: resourceGroup(bridgeSubscriptionId, bridgeResourceGroup)
+  params: {
     principalId: topic.identity.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', serviceBusDataSender)
+    namespaceName: serviceBusNamespace
+    storageName: storageAccount
+    containerName: deadLetterContainer
   }
 }
 
-resource mayKeep 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: storage
-  name: guid(storage.id, topic.id, storageBlobDataContributor)
-  properties: {
-    principalId: topic.identity.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
-  }
-}
-
-resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+resource subscriptionOfBridge 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
   parent: topic
   name: 'bridge'
-  dependsOn: [ maySend, mayKeep ]
   properties: {
     eventDeliverySchema: 'EventGridSchema'
     filter: {
@@ -75,7 +56,7 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
       destination: {
         endpointType: 'ServiceBusQueue'
         properties: {
-          resourceId: queue.id
+          resourceId: roles.outputs.queueId
           deliveryAttributeMappings: [
             { name: 'bridge_door', type: 'Static', properties: { value: 'workspace', isSecret: false } }
           ]
@@ -86,7 +67,7 @@ resource subscription 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-
       identity: { type: 'SystemAssigned' }
       deadLetterDestination: {
         endpointType: 'StorageBlob'
-        properties: { resourceId: storage.id, blobContainerName: deadLetterContainer }
+        properties: { resourceId: roles.outputs.storageId, blobContainerName: deadLetterContainer }
       }
     }
     retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
