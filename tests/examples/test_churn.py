@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import yaml
 
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.domain.inputs import InputError, InputSpec, InputType
+from tests.docs.test_readme import blocks
 from tests.examples.conftest import CHURN, filled
 
 ROOT = Path(__file__).parents[2]
@@ -144,7 +146,9 @@ def test_own_customers_are_scored(tmp_path: Path) -> None:
     (tmp_path / "customers" / "part.csv").write_text(
         "CUSTOMER_ID,TENURE_MONTHS,ORDERS,TICKETS,DISCOUNT\nstays,60,10,0,0.1\nleaves,2,0,6,0.1\n"
     )
-    subprocess.run([*step, "train", "--as-of", "2026-11-01", "--output", "model"], cwd=tmp_path, check=True)
+    subprocess.run(
+        [*step, "train", "--as-of", "2026-11-01", "--rows", "400", "--output", "model"], cwd=tmp_path, check=True
+    )
 
     words = ["score", "--model", "model", "--customers", "customers", "--output", "scores"]
     subprocess.run([*step, *words], cwd=tmp_path, check=True)
@@ -184,6 +188,21 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, row: str, told: str)
     )
 
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+
+
+def test_the_readmes_commands_without_azure_work(tmp_path: Path) -> None:
+    (script,) = (block.text for block in blocks(CHURN / "README.md", "sh") if "python churn.py" in block.text)
+    shutil.copy(CHURN / "churn.py", tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+
+    path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "scores" / "scores.csv").read_text().startswith("CUSTOMER_ID,CHURN\n20260101-0,")
 
 
 def test_the_readme_registers_every_pipeline() -> None:

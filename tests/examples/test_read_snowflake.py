@@ -204,7 +204,7 @@ def test_the_churn_example_scores_the_customers_of_a_table(
     (tmp_path / "bin" / "python").chmod(0o700)
     shutil.copytree(AZUREML, tmp_path / "code")
     environment = {**minimal_environment(), **laptop, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
-    train = [sys.executable, str(CHURN / "churn.py"), "train", "--output", str(tmp_path / "model")]
+    train = [sys.executable, str(CHURN / "churn.py"), "train", "--rows", "400", "--output", str(tmp_path / "model")]
     subprocess.run(train, check=True, capture_output=True)
 
     command = yaml.safe_load((CHURN / "score.yaml").read_text(encoding="utf-8"))["command"]
