@@ -118,6 +118,7 @@ def start() -> App:
     """The app over this process's environment, its log without secrets."""
     hide(secret_values(os.environ))
     telemetry.install()
+    telemetry.join(os.environ)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     return App(os.environ)

@@ -1,4 +1,4 @@
-"""What the app's log may say: no secret, and no line that somebody else has written.
+"""What the app's log may say: no secret, no line that somebody else has written, and what each line is about.
 
 Every record of the process passes here when it is made, whoever logs it and whichever handler writes it: a filter of a
 logger would not see what its children log, and the platform adds handlers of its own after the app has started.
@@ -9,10 +9,13 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from bridge.domain.context import known
 from bridge.domain.masking import masked
 
 #: Begins every line of a record but its first, so that no text can pretend to be a record of its own.
 GOES_ON = "\n| "
+#: Before the names of what a record is about, so that they meet no name of the platform's; as on spans.
+PREFIX = "bridge."
 #: Control characters, and those that turn the direction of writing.
 _UNPRINTABLE = {
     code: f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
@@ -40,6 +43,8 @@ class _SafeRecords:
             if safe != told:  # a handler that looks into the exception itself would find the secret there
                 record.exc_info = None
         record.stack_info = _lines(masked(record.stack_info)) if record.stack_info else None
+        for name, value in known().items():
+            setattr(record, PREFIX + name, _lines(masked(value)))
         return record
 
 

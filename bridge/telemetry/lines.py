@@ -1,0 +1,29 @@
+"""The log as JSON, an object a line, for whoever collects what a container prints."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from bridge.telemetry.records import PREFIX
+
+
+class JsonLines(logging.Formatter):
+    """Records are safe when they come here, see `records`; JSON keeps each on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {
+            name.removeprefix(PREFIX): str(value) for name, value in vars(record).items() if name.startswith(PREFIX)
+        }
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            fields["exception"] = record.exc_text
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        return json.dumps(fields)
