@@ -11,6 +11,7 @@ from bridge.domain.errors import ConfigurationError
 from bridge.domain.queues import Queue
 from bridge.settings.auth_mode import AuthMode, auth_mode
 from bridge.settings.channels import read_channels
+from bridge.settings.log_format import LogFormat
 from bridge.settings.reader import LOOPBACK, Reader, Secret, host_of
 
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
@@ -132,6 +133,7 @@ class Settings:
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE", "key", tuple(AuthMode))
+    reader.choice("LOG_FORMAT", "text", tuple(LogFormat))
     topics, default_topic = _topics(reader)
     entra = auth_mode(reader.environ) is AuthMode.ENTRA
     if not entra and _trusts_platform_headers(reader):

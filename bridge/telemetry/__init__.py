@@ -3,8 +3,8 @@
 Without one nothing of OpenTelemetry is loaded.
 """
 
-from bridge.telemetry.lines import JsonLines
+from bridge.telemetry.lines import JsonLines, printed
 from bridge.telemetry.records import install
 from bridge.telemetry.start import configure, join, telemetry
 
-__all__ = ["JsonLines", "configure", "install", "join", "telemetry"]
+__all__ = ["JsonLines", "configure", "install", "join", "printed", "telemetry"]

@@ -2,9 +2,19 @@
 
 import json
 import logging
+import sys
+import time
 from datetime import UTC, datetime
 
 from bridge.telemetry.records import PREFIX
+
+
+class UtcLines(logging.Formatter):
+    """The log as text; never in local time."""
+
+    converter = staticmethod(time.gmtime)
+    default_msec_format = "%s.%03dZ"
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
 
 
 class JsonLines(logging.Formatter):
@@ -27,3 +37,11 @@ class JsonLines(logging.Formatter):
         if record.stack_info:
             fields["stack"] = record.stack_info
         return json.dumps(fields)
+
+
+def printed(*, as_json: bool) -> logging.Handler:
+    """A handler for where no platform adds one: what a container prints."""
+    handler = logging.StreamHandler(sys.stdout)
+    text = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler.setFormatter(JsonLines() if as_json else UtcLines(text))
+    return handler

@@ -2,15 +2,18 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Event, SpanProcessor, TracerProvider
+from opentelemetry.trace import Status
 
 from bridge import __version__
 from bridge.domain.masking import masked
+from bridge.telemetry.recording import SCOPE
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import ReadWriteLogRecord
@@ -72,14 +75,32 @@ def worker() -> None:
 
 
 class MaskedSpans(SpanProcessor):
-    """For the spans that others make in this process: what they know of a call may hold its secrets."""
+    """For the spans that others make in this process: what they know of a call may hold its secrets.
+
+    Here, just before a span is handed to whoever exports it, because the platform's worker has its own exporters. The
+    SDK takes no changes at this moment, so its names are private ones.
+    """
 
     def _on_ending(self, span: "Span") -> None:
-        for name, value in dict(span.attributes or {}).items():
-            if isinstance(value, str) and masked(value) != value:
-                span.set_attribute(name, masked(value))
-        if masked(span.name) != span.name:
-            span.update_name(masked(span.name))
+        if span.instrumentation_scope is not None and span.instrumentation_scope.name == SCOPE:
+            return  # what the bridge tells is safe when it is told
+        setattr(span, "_name", masked(span.name))  # noqa: B010 - no public name
+        setattr(span, "_attributes", _masked(span.attributes))  # noqa: B010
+        events = [Event(event.name, _masked(event.attributes), event.timestamp) for event in span.events]
+        setattr(span, "_events", events)  # noqa: B010
+        description = span.status.description
+        if description:
+            setattr(span, "_status", Status(span.status.status_code, masked(description)))  # noqa: B010
+
+
+def _masked(attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: _masked_value(value) for name, value in (attributes or {}).items()}
+
+
+def _masked_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    return [_masked_value(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 class _Collector:
@@ -123,10 +144,7 @@ def _masked_logs() -> Any:
         def on_emit(self, log_record: "ReadWriteLogRecord") -> None:
             record = log_record.log_record
             if record.attributes:
-                record.attributes = {
-                    name: masked(value) if isinstance(value, str) else value
-                    for name, value in record.attributes.items()
-                }
+                record.attributes = _masked(record.attributes)
 
         def shutdown(self) -> None:
             """Nothing to end."""
