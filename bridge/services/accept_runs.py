@@ -251,6 +251,8 @@ def _queue(batch: _Batch, bridge: Bridge) -> None:
         bridge.sender.send(Queue.RUN_COMMANDS, commands)
     if batch.facts:
         report(batch.facts, bridge)
+    if commands:
+        log.info("%d runs are accepted for %s", len(commands), batch.commands[0].origin.principal)
     publish_accepted(batch.commands, bridge)
 
 

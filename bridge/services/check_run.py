@@ -52,6 +52,7 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
         fact = _fact(check, job, details, bridge)
         report([fact], bridge)
         if statuses.is_terminal(job.status):
+            log.info("run %s has ended: %s", check.run_id, job.status)
             # A time that every look gives: what repeats the end must not look like another one.
             tell_end(fact, job.tags, bridge, at=details.ended_at or job.created_at)
     if statuses.is_terminal(job.status):

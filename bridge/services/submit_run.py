@@ -163,6 +163,7 @@ def _follow(command: SubmitRun, pipeline: Pipeline, job: Job, bridge: Bridge) ->
         tags=tags.origin_tags(command.pipeline, command.origin),
     )
     check_chain.schedule_first(check, bridge)
+    log.info("the job of %s is submitted", command.run_id)
     report([events.submitted(command, submitted_at, studio_url=job.studio_url)], bridge)
 
 
@@ -186,6 +187,7 @@ def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, br
     due = now + bridge.retry.wait(command.try_, error)
     copy = command.next_try()
     bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
+    log.warning("the submission of %s is tried again at %s: %s", command.run_id, due, error)
     payload = {"try": command.try_, "next_try_at": due.isoformat(), "error": str(error)}
     _report_delay(command, Note.RETRY_SCHEDULED, payload, now, bridge)
 
