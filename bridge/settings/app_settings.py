@@ -109,6 +109,7 @@ class Settings:
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE")
+    reader.choice("LOG_FORMAT")
     topics, default_topic = _topics(reader)
     mode = auth_mode(reader.environ)
     entra = mode is AuthMode.ENTRA

@@ -23,6 +23,7 @@ ALLOWED = {
     "azureml_clients": {"azure.ai.ml"},
     "azureml_endpoints": {"azure.ai.ml"},
     "clock": set(),
+    "counting": set(),
     "credential": {"azure.identity", "jwt"},
     "datafactory": set(),
     "entra": {"jwt"},
@@ -47,7 +48,7 @@ FILES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
 HEAVY = (
     "azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests",
-    "cryptography", "jwt",
+    "cryptography", "jwt", "opentelemetry",
 )  # fmt: skip
 FUNCTIONS = {
     "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",

@@ -10,7 +10,8 @@ from bridge.doctor.ledger_checks import check_grants, check_tables, check_views
 from bridge.doctor.ledger_shape import VIEWS, tables
 from bridge.doctor.setting_checks import examples
 from bridge.doctor.snowflake_checks import _context
-from bridge.settings.app_settings import Settings, SnowflakeSettings
+from bridge.settings.app_settings import Settings
+from bridge.settings.snowflake import SnowflakeSettings
 
 NUMBER = re.compile(r"NUMBER\((\d+),(\d+)\)")
 
