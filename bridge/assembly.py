@@ -25,12 +25,13 @@ from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
+from bridge.domain.links import snowsight_queries
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, MessageSender, Outbound, Reactions, Telemetry
+from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions, Telemetry
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import AuthMode
 
@@ -74,6 +75,9 @@ def build(environ: Mapping[str, str]) -> Bridge:
         record_all_events=settings.record_all_events,
         queue_depths=_queue_depths(settings, clients),
         telemetry=told,
+        dashboard=DashboardOptions(
+            has_actions=settings.dashboard_actions, queries_url=snowsight_queries(settings.snowflake.account)
+        ),
     )
 
 

@@ -378,6 +378,16 @@ class Outbound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DashboardOptions:
+    """What the page lets people do, and where it leads them."""
+
+    #: Cancel, rerun and replay.
+    has_actions: bool = False
+    #: Of a query in Snowsight, up to its id; None when the account's name does not tell it.
+    queries_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bridge:
     """Everything the services work with. Its adapters load their SDKs on first use."""
 
@@ -408,3 +418,4 @@ class Bridge:
     #: None while the settings do not say where the namespace is.
     queue_depths: QueueDepths | None = None
     telemetry: Telemetry = SILENT
+    dashboard: DashboardOptions = DashboardOptions()

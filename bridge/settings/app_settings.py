@@ -89,6 +89,8 @@ class Settings:
     sweep_days: int
     record_window_seconds: int
     record_all_events: bool
+    #: Whether people may cancel, rerun and replay on the page.
+    dashboard_actions: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -150,6 +152,7 @@ def _read(reader: Reader) -> Settings:
         sweep_days=reader.number("SWEEP_DAYS"),
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS"),
         record_all_events=reader.flag("RECORD_ALL_EVENTS"),
+        dashboard_actions=reader.flag("DASHBOARD_ACTIONS"),
     )
 
 

@@ -51,11 +51,12 @@ HEAVY = (
     "cryptography", "jwt", "opentelemetry",
 )  # fmt: skip
 FUNCTIONS = {
-    "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",
-    "dead_events", "execute", "health", "ingest", "ingest_workspace_event", "list_dead_letters", "list_pipelines",
-    "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun", "show_dead_letter", "show_run",
-    "snowflake_cancel_run", "snowflake_ping", "snowflake_publish_event", "snowflake_replay", "snowflake_rerun",
-    "snowflake_run_and_wait", "snowflake_send_message", "snowflake_submit_run", "sweep",
+    "cancel_run", "control", "create_event", "create_message", "create_run", "dashboard", "dashboard_asset",
+    "dead_commands", "dead_control", "dead_events", "execute", "health", "ingest", "ingest_workspace_event",
+    "list_dead_letters", "list_pipelines", "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun",
+    "show_dead_letter", "show_run", "snowflake_cancel_run", "snowflake_ping", "snowflake_publish_event",
+    "snowflake_replay", "snowflake_rerun", "snowflake_run_and_wait", "snowflake_send_message", "snowflake_submit_run",
+    "sweep",
 }  # fmt: skip
 
 

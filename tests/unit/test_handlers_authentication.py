@@ -28,7 +28,7 @@ from bridge.domain.records import Records
 from bridge.handlers import dead_letters, lifecycle, runs, snowflake
 from bridge.ports import Bridge
 from tests.conftest import pipeline
-from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, handler
+from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, PAGES, RUN_ID, MemoryApp, handler
 from tests.unit.invocations import batch, document, http, problem
 from tests.unit.requests import reported
 
@@ -228,8 +228,10 @@ def levels(environ: dict[str, str]) -> dict[str, str]:
 
 
 def test_routes_are_open_for_the_host_only_when_the_app_asks_for_tokens() -> None:
-    assert levels({"AUTH_MODE": "Entra"}) == dict.fromkeys(HTTP, "ANONYMOUS")
-    assert levels({"AUTH_MODE": "entra?"}) == {**dict.fromkeys(HTTP, "FUNCTION"), "health": "ANONYMOUS"}
+    assert levels({"AUTH_MODE": "Entra"}) == dict.fromkeys([*HTTP, *PAGES], "ANONYMOUS")
+    assert levels({"AUTH_MODE": "entra?"}) == dict.fromkeys([*HTTP, *PAGES], "FUNCTION") | dict.fromkeys(
+        ["health", "dashboard_asset"], "ANONYMOUS"
+    )
 
 
 def test_the_app_asks_for_tokens_when_its_routes_are_open() -> None:
