@@ -258,7 +258,7 @@ async def test_what_a_stop_does_not_wait_for_is_there_for_others_at_once(broker:
 
 
 # azure-servicebus 7.15 leaves the stream of a connection that the broker dropped to the garbage collector.
-@pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<StreamWriter|<socket):ResourceWarning")
 async def test_a_message_in_hand_is_settled_over_the_next_connection(broker: RunningBroker) -> None:
     may_end = threading.Event()
     handler = Handler(waits_for(may_end))
