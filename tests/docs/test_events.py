@@ -40,7 +40,7 @@ from bridge.services import bridge_events, deploy_model
 from bridge.settings.channels import read_channels
 from bridge.settings.reader import Reader
 from tests.docs.rule_chain import BREACH, EXAMPLES, Chains, RuleChain, published, rules_of, sample
-from tests.docs.test_readme import anchors, blocks, is_answer, names, section, statements, table
+from tests.docs.test_readme import blocks, is_answer, names, section, statements, table
 from tests.emulators.snowflake_service import SnowflakeService, rows
 from tests.sql.ledger_scripts import schema
 from tests.webhook_receiver import webhook_receiver
@@ -96,18 +96,6 @@ def failed(chains: Chains) -> RuleChain:
 
 def test_every_block_is_of_a_language_that_is_checked() -> None:
     assert {block.language for block in blocks(DOCUMENT)} == {"yaml", "sql", "json", "python", "text", *OF_AZURE}
-
-
-def test_its_links_lead_somewhere() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        path, _, anchor = target.partition("#")
-        file = DOCUMENT.parent / path if path else DOCUMENT
-        assert file.exists(), target
-        assert not anchor or anchor in anchors(file), target
-    for path in re.findall(r"`((?:examples|tests|docs)/[\w./]+)`", text):
-        assert (ROOT / path).exists(), path
 
 
 # rules.yaml

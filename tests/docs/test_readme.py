@@ -35,6 +35,9 @@ README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DEPLOY = ROOT / "docs" / "deploy.md"
 SNOWFLAKE = ROOT / "docs" / "snowflake.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+CHURN = ROOT / "examples" / "azureml" / "churn" / "README.md"
+WITH_SQL = (README, SNOWFLAKE, OPERATIONS, CHURN)
 OTHERS = tuple(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))
 DOCUMENTS = (README, ARCHITECTURE, SNOWFLAKE, *OTHERS)
 LANGUAGES = {"sql", "sh", "bash", "json", "yaml", "text"}
@@ -124,7 +127,7 @@ def test_a_block_is_of_a_language_that_is_checked(block: Block) -> None:
 # SQL
 
 
-@pytest.mark.parametrize("block", [*blocks(README, "sql"), *blocks(SNOWFLAKE, "sql")], ids=str)
+@pytest.mark.parametrize("block", [block for document in WITH_SQL for block in blocks(document, "sql")], ids=str)
 def test_sql_is_executed_and_answers_as_shown(block: Block, driver: Driver) -> None:
     found = statements(block.text)
     assert found
@@ -317,26 +320,6 @@ def test_yaml_is_a_pipelines_file(block: Block) -> None:
 def test_the_readme_is_short() -> None:
     assert README.read_text(encoding="utf-8").count("\n") <= 250
     assert ARCHITECTURE.read_text(encoding="utf-8").count("\n") <= 230
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_has_no_loose_ends(document: Path) -> None:
-    text = document.read_text(encoding="utf-8")
-
-    assert not re.search(r"\b(TODO|FIXME|TBD|XXX)\b", text)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if "://" in target:
-            continue
-        path, _, anchor = target.partition("#")
-        file = document.parent / path if path else document
-        assert file.exists(), f"{document.name} links to {target}"
-        assert not anchor or anchor in anchors(file), f"{document.name} links to {target}"
-
-
-def anchors(document: Path) -> set[str]:
-    """As GitHub makes them of headings."""
-    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_demos_statements_are_those_of_the_demo() -> None:

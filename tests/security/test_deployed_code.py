@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pathspec
 import pytest
+
+from release.package import files
 
 ROOT = Path(__file__).parents[2]
 #: Whoever calls one of these with a caller's text has lost.
@@ -54,8 +55,7 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|TRUNCATE|
 
 def deployed() -> dict[str, ast.Module]:
     """Every Python file that is published, as `.funcignore` has it, and what a container has beside it."""
-    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    names = [name for name in ignored.match_tree_files(ROOT, negate=True) if name.endswith(".py")]
+    names = [name for name in files() if name.endswith(".py")]
     names += [str(file.relative_to(ROOT)) for file in (ROOT / "bridge" / "container").glob("*.py")]
     return {name: ast.parse((ROOT / name).read_text(encoding="utf-8")) for name in names}
 

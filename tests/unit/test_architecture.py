@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pathspec
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+
+from release.package import files
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ROOT / "bridge" / "adapters"
@@ -116,8 +117,7 @@ def test_importing_the_app_works_without_any_setting() -> None:
 
 
 def test_the_app_as_it_is_deployed_has_all_its_functions(tmp_path: Path, example_settings: dict[str, str]) -> None:
-    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    for name in ignored.match_tree_files(ROOT, negate=True):
+    for name in files():
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
