@@ -122,6 +122,19 @@ def openapi_document(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.openapi.show(req, bridge_app.bridge)
 
 
+# HTTP: people. Two functions, so that a key of the first opens nothing else.
+
+
+@app.route(route="v1/dashboard/{*path}", methods=["GET", "POST"])
+def dashboard(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dashboard.show(req, bridge_app.bridge)
+
+
+@app.route(route="v1/dashboard/assets/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def dashboard_asset(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dashboard.asset(req)
+
+
 # Queues
 
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bridge import telemetry
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.azureml_endpoints import AmlDeployments
 from bridge.adapters.clock import SystemClock
+from bridge.adapters.counting import CountingSender
 from bridge.adapters.credential import app_credential
 from bridge.adapters.datafactory import AzureDataFactories
 from bridge.adapters.entra import EntraAuthenticator
@@ -23,12 +25,13 @@ from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
+from bridge.domain.links import snowsight_queries
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, Outbound, Reactions
+from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions, Telemetry
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import AuthMode
 
@@ -42,6 +45,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
     catalogue, rules = _files(settings)
     _warn_of_roles(settings, catalogue)
     credential = app_credential(aml_endpoint=settings.aml_endpoint, **settings.identity.credential_arguments())
+    told = telemetry.telemetry()
     clients = AmlClients(
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
@@ -49,6 +53,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         pace=Pace(writes_per_second=settings.aml_writes_per_second, instances=settings.execute_max_instances),
         endpoint=settings.aml_endpoint,
         read_seconds=settings.aml_timeout_seconds,
+        telemetry=told,
     )
     return Bridge(
         name=settings.bridge_name,
@@ -57,15 +62,10 @@ def build(environ: Mapping[str, str]) -> Bridge:
         workspace_ids=frozenset(_workspace_id(settings, name).lower() for name in settings.allowed_workspaces),
         catalogue=catalogue,
         jobs=AmlJobs(clients),
-        sender=ServiceBusQueues(
-            connection_string=settings.service_bus.reveal(),
-            namespace=settings.service_bus_namespace,
-            credential=credential,
-            names=settings.queues,
-        ),
-        ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
-        outbound=_outbound(settings, credential),
-        reactions=_reactions(settings, rules, clients),
+        sender=_sender(settings, catalogue, credential, told),
+        ledger=SnowflakeLedger(settings.snowflake.connection_arguments(), told),
+        outbound=_outbound(settings, credential, told),
+        reactions=_reactions(settings, rules, clients, told),
         authenticator=_authenticator(settings),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
@@ -74,6 +74,10 @@ def build(environ: Mapping[str, str]) -> Bridge:
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
         queue_depths=_queue_depths(settings, clients),
+        telemetry=told,
+        dashboard=DashboardOptions(
+            has_actions=settings.dashboard_actions, queries_url=snowsight_queries(settings.snowflake.account)
+        ),
     )
 
 
@@ -85,6 +89,19 @@ def _queue_depths(settings: Settings, clients: AmlClients) -> ArmQueueDepths | N
         namespace_id=settings.service_bus_resource_id,
         names=settings.queues,
     )
+
+
+def _sender(
+    settings: Settings, catalogue: Catalogue, credential: "Callable[[], TokenCredential]", told: Telemetry
+) -> MessageSender:
+    queues = ServiceBusQueues(
+        connection_string=settings.service_bus.reveal(),
+        namespace=settings.service_bus_namespace,
+        credential=credential,
+        names=settings.queues,
+        telemetry=told,
+    )
+    return CountingSender(queues, told, catalogue) if told.is_on else queues
 
 
 def _authenticator(settings: Settings) -> Authenticator:
@@ -104,11 +121,11 @@ def _authenticator(settings: Settings) -> Authenticator:
     )
 
 
-def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactions:
+def _reactions(settings: Settings, rules: Rules, clients: AmlClients, told: Telemetry) -> Reactions:
     return Reactions(
         rules=rules,
         deployments=AmlDeployments(clients),
-        notifier=Webhooks(settings.channels),
+        notifier=Webhooks(settings.channels, told),
         factories=AzureDataFactories(
             clients.arm_of("Data Factory"),
             subscription_id=settings.subscription_id,
@@ -118,7 +135,7 @@ def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactio
     )
 
 
-def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -> Outbound:
+def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]", told: Telemetry) -> Outbound:
     default = settings.default_topic
     keys = {
         settings.topics[default] if default else "": settings.topic_key.reveal(),
@@ -126,7 +143,7 @@ def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -
     }
     return Outbound(
         publisher=EventGridTopics(
-            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential
+            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential, telemetry=told
         ),
         topics=settings.topics,
         default_topic=default,

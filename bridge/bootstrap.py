@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bridge import handlers, telemetry
 from bridge.domain.masking import hide
 from bridge.settings.auth_mode import AuthMode, auth_mode
+from bridge.settings.log_format import LogFormat, log_format
 from bridge.settings.secrets import secret_values
 
 if TYPE_CHECKING:
@@ -118,6 +119,9 @@ def start() -> App:
     """The app over this process's environment, its log without secrets."""
     hide(secret_values(os.environ))
     telemetry.install()
+    telemetry.join(os.environ)
+    has_fields = telemetry.telemetry().is_on or log_format(os.environ) is LogFormat.JSON
+    telemetry.install(ids_in_text=not has_fields)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     return App(os.environ)

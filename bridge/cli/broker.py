@@ -13,6 +13,7 @@ from bridge.cli.failures import Refused
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.queues import Queue
 from bridge.settings.app_settings import service_bus_namespace
+from bridge.settings.azure_identity import read_identity
 from bridge.settings.reader import Reader
 
 if TYPE_CHECKING:
@@ -116,10 +117,13 @@ def broker(environ: Mapping[str, str]) -> Iterator[Broker]:
     reader = Reader(environ)
     connection, namespace = reader.secret("ServiceBusConnection"), service_bus_namespace(reader)
     names = {queue: reader.text(f"{queue.name}_QUEUE", is_needed=False) or queue.value for queue in Queue}
+    identity = read_identity(reader)
     if reader.problems:
         raise ConfigurationError(reader.problems)
     options: dict[str, Any] = {"retry_total": RETRIES, "retry_backoff_factor": 0.2}
-    credential = app_credential(reader.text("AZURE_CLIENT_ID"), reader.text("AML_ENDPOINT"))
+    credential = app_credential(
+        aml_endpoint=reader.text("AML_ENDPOINT"), **identity.for_operator().credential_arguments()
+    )
     try:
         client = (
             ServiceBusClient.from_connection_string(connection.reveal(), **options)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 DEFAULT_METHODS = ("GET", "POST")
 #: A sender that takes longer holds a connection and memory for nothing.
 BODY_SECONDS = 60.0
+#: The rest of the body is not waited for.
+_LAST = {"Connection": "close"}
 
 
 class Routes:
@@ -49,10 +52,11 @@ class Routes:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(request)
         except TimeoutError:
-            return problem(408, "The request cannot be used", f"its body took more than {BODY_SECONDS:.0f} seconds")
+            detail = f"its body took more than {BODY_SECONDS:.0f} seconds"
+            return problem(408, "The request cannot be used", detail, headers=_LAST)
         if body is None:
             detail = f"the body has more than {BODY_BYTES:,} bytes: send less in one request"
-            return problem(413, "The request cannot be used", detail, code="TOO_LARGE")
+            return problem(413, "The request cannot be used", detail, headers=_LAST, code="TOO_LARGE")
         given = func.HttpRequest(
             method=request.method,
             url=str(request.url),
@@ -61,10 +65,12 @@ class Routes:
             route_params=request.path_params,
             body=body,
         )
-        try:
-            return _response(await self._calls(function, given))
-        except Exception:  # the calls log it
-            return problem(500, "Unexpected error", "this is a defect of the bridge; its log has more")
+        with suppress(Exception):  # the calls log it
+            answer = await self._calls(function, given)
+            if isinstance(answer, func.HttpResponse):
+                return _response(answer)
+            log.error("%s returned a %s, and no HttpResponse", function.name, type(answer).__name__)
+        return problem(500, "Unexpected error", "this is a defect of the bridge; its log has more")
 
 
 class _Endpoint:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -35,13 +34,11 @@ class Azure:
     @property
     def is_the_apps(self) -> bool:
         """Whether the identity is the app's own, and not that of a person."""
-        settings = self._settings
-        return bool(settings.aml_endpoint) or "IDENTITY_ENDPOINT" in os.environ or settings.identity.has_proof
+        return bool(self._settings.aml_endpoint) or self._settings.identity.is_here
 
     @cached_property
     def credential(self) -> "TokenCredential":
-        # On a machine without a managed identity its id says nothing: there, whoever has signed in looks.
-        arguments = self._settings.identity.credential_arguments() if self.is_the_apps else {"client_id": ""}
+        arguments = self._settings.identity.for_operator().credential_arguments()
         return app_credential(**arguments, aml_endpoint=self._settings.aml_endpoint)()
 
     def claims(self) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
 from bridge import __version__
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.errors import ConfigurationError, RetryableError
 from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import inputs_schema
@@ -24,7 +25,6 @@ from bridge.handlers.answers import (
     authenticated,
     problem,
     retry_seconds,
-    traceparent,
 )
 from bridge.handlers.wire import run_id_problem, run_result, violation_fields
 from bridge.payloads import lossless
@@ -277,7 +277,7 @@ def _origin(request: func.HttpRequest, caller: Caller) -> Origin:
         source=source(request),
         **asdict(caller.identity),
         correlation_id=caller.correlation_id,
-        traceparent=traceparent(request),
+        traceparent=current_traceparent(),
     )
 
 

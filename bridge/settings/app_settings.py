@@ -89,6 +89,8 @@ class Settings:
     sweep_days: int
     record_window_seconds: int
     record_all_events: bool
+    #: Whether people may cancel, rerun and replay on the page.
+    dashboard_actions: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -109,6 +111,7 @@ class Settings:
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
     reader.choice("AUTH_MODE")
+    reader.choice("LOG_FORMAT")
     topics, default_topic = _topics(reader)
     mode = auth_mode(reader.environ)
     entra = mode is AuthMode.ENTRA
@@ -149,6 +152,7 @@ def _read(reader: Reader) -> Settings:
         sweep_days=reader.number("SWEEP_DAYS"),
         record_window_seconds=reader.number("RECORD_WINDOW_SECONDS"),
         record_all_events=reader.flag("RECORD_ALL_EVENTS"),
+        dashboard_actions=reader.flag("DASHBOARD_ACTIONS"),
     )
 
 

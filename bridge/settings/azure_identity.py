@@ -1,6 +1,7 @@
 """Who the app is for Azure: a managed identity where there is one, else a service principal that the settings name."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.settings.reader import Reader, Secret
@@ -22,6 +23,15 @@ class AzureIdentity:
     @property
     def has_proof(self) -> bool:
         return bool(self.client_secret or self.certificate_file or self.token_file)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process can be it: a managed identity is not where its id is written, but on its machine."""
+        return self.has_proof or "IDENTITY_ENDPOINT" in os.environ
+
+    def for_operator(self) -> "AzureIdentity":
+        """Of who runs a command: the app's where it can be had, else of whoever has signed in there."""
+        return self if self.is_here else replace(self, client_id="")
 
     def credential_arguments(self) -> dict[str, str]:
         """For `adapters.credential.app_credential`."""

@@ -10,9 +10,10 @@ from bridge.settings.groups.app import BRIDGE, CALLERS, NOTIFICATIONS
 from bridge.settings.groups.azure import AZURE_ML, EVENT_GRID, SERVICE_BUS
 from bridge.settings.groups.snowflake import SNOWFLAKE
 from bridge.settings.groups.surroundings import EMULATORS, HOST
+from bridge.settings.groups.telemetry import TELEMETRY
 from bridge.settings.setting import Setting
 
-GROUPS = (BRIDGE, SERVICE_BUS, AZURE_ML, SNOWFLAKE, EVENT_GRID, NOTIFICATIONS, CALLERS, HOST, EMULATORS)
+GROUPS = (BRIDGE, SERVICE_BUS, AZURE_ML, SNOWFLAKE, EVENT_GRID, NOTIFICATIONS, CALLERS, TELEMETRY, HOST, EMULATORS)
 SETTINGS = {setting.name: setting for group in GROUPS for setting in group.settings}
 _CHANNEL = re.compile(r"NOTIFY_\w+_(?=URL$|KIND$|SECRET$)")
 

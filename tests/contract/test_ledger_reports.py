@@ -85,9 +85,10 @@ def test_runs_are_found_by_their_status(ledger: Ledger) -> None:
 @pytest.mark.parametrize("column", ["error_message", "principal", "query_id", "correlation_id", "rerun_of", "source"])
 def test_runs_are_found_by_a_part_of_what_is_known_of_them(ledger: Ledger, column: str) -> None:
     pipeline, word = uuid.uuid4().hex, uuid.uuid4().hex
+    columns: dict[str, Any] = {column: f"Some {word.upper()} ' % _ text"}
     wanted, _ = write(
         ledger,
-        run_of(pipeline, "FAILED", **{column: f"Some {word.upper()} ' % _ text"}),
+        run_of(pipeline, "FAILED", **columns),
         run_of(pipeline, "FAILED"),
     )
 

@@ -39,6 +39,11 @@ HTTP = {
     "health": ("v1/health", "GET", "ANONYMOUS"),
     "openapi_document": ("v1/openapi.json", "GET", "FUNCTION"),
 }
+#: For people: what they answer is no JSON, and stands in no document for programs.
+PAGES = {
+    "dashboard": ("v1/dashboard/{*path}", "GET,POST", "FUNCTION"),
+    "dashboard_asset": ("v1/dashboard/assets/{name}", "GET", "ANONYMOUS"),
+}
 
 
 @cache

@@ -52,6 +52,7 @@ def test_a_run_is_started_again(run_id: str, bridge: Bridge, queues: MemoryQueue
         "run_id": new.run_id,
         "pipeline": "train",
         "fingerprint": new.fingerprint,
+        "trace_id": new.origin.trace_id,
         "idempotency_key": "k",
         "rerun_of": run_id,
     }

@@ -8,6 +8,7 @@ LETTER_ID = "c44680905df2cab8cb9c6d662cc5c851"
 _FINGERPRINT = "e2120552b46ef9f9dcd18311f4ddf46db89bdf96512178690b3fe1d984058750"
 _BATCH_ID = "01b8c0de-0000-4a00-0000-00000000b001:1"
 _QUERY_ID = "01b8c0de-0000-4a00-0000-00000000a001"
+_TRACE_ID = "8322d77c8cbf559075cd60a5037d35b5"
 _CORRELATION_ID = "996bad15-0298-4c76-868b-8588b0469726"
 _PIPELINE = "churn-training"
 _INPUTS = {"as_of": "2026-11-01"}
@@ -18,7 +19,9 @@ _STUDIO = "https://ml.azure.com/runs/r-tvtfimrig4yi6cq27taz3ia22v"
 RUN_ARGUMENTS: list[Any] = [_PIPELINE, _INPUTS, "nightly-2026-11-01"]
 EVENT_ARGUMENTS: list[Any] = ["Team.ScoresWritten", "tables/scores", {"rows": 1000}, None]
 MESSAGE_ARGUMENTS: list[Any] = ["run-commands", {"pipeline": _PIPELINE, "inputs": _INPUTS}, None]
-ROW_ACCEPTED = {"status": "ACCEPTED", "run_id": RUN_ID, "pipeline": _PIPELINE, "fingerprint": _FINGERPRINT}
+ROW_ACCEPTED = {"status": "ACCEPTED", "run_id": RUN_ID, "pipeline": _PIPELINE, "fingerprint": _FINGERPRINT} | {
+    "trace_id": _TRACE_ID,
+}
 ROW_CANCELLED = {"status": "CANCEL_REQUESTED", "run_id": RUN_ID}
 ROW_RERUN = {**ROW_ACCEPTED, "run_id": RERUN_ID, "rerun_of": RUN_ID}
 ROW_REPLAYED = {"status": "REPLAYED", "dead_letter_id": LETTER_ID, "queue": "run-commands"} | {
@@ -30,6 +33,7 @@ ROW_REJECTED = {
     "run_id": RUN_ID,
     "pipeline": _PIPELINE,
     "fingerprint": None,
+    "trace_id": _TRACE_ID,
     "error": {"code": "MISSING_INPUT", "message": "input as_of is required", "field": "as_of"},
 }
 ROW_ENDED = {

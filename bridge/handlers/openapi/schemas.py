@@ -101,7 +101,7 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "Waiting": an_object({"status": {"type": "string", "enum": ["WAITING"]}}),
     "AcceptedRun": an_object(
         {"status": {"type": "string", "enum": ["ACCEPTED"]}, "run_id": RUN_ID_SCHEMA, "pipeline": TEXT}
-        | {"fingerprint": TEXT, "idempotency_key": TEXT},
+        | {"fingerprint": TEXT, "idempotency_key": TEXT, "trace_id": TEXT},
         {"rerun_of": RUN_ID_SCHEMA},
     ),
     "DryRun": an_object({"dry_run": {"type": "boolean"}, "would_submit": {"type": "object"}}),

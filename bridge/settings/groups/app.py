@@ -48,6 +48,13 @@ BRIDGE = Group(
             "time.",
         ),
         Setting(
+            name="DASHBOARD_ACTIONS",
+            default="false",
+            choices=_BOOLEAN,
+            meaning="`true`: the [dashboard](dashboard.md) also cancels, reruns and replays, for whoever may call the "
+            "app.",
+        ),
+        Setting(
             name="RECORD_ALL_EVENTS",
             default="false",
             choices=_BOOLEAN,

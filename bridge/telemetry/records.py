@@ -1,4 +1,4 @@
-"""What the app's log may say: no secret, and no line that somebody else has written.
+"""What the app's log may say: no secret, no line that somebody else has written, and what each line is about.
 
 Every record of the process passes here when it is made, whoever logs it and whichever handler writes it: a filter of a
 logger would not see what its children log, and the platform adds handlers of its own after the app has started.
@@ -9,10 +9,15 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from bridge.domain.context import known
 from bridge.domain.masking import masked
 
 #: Begins every line of a record but its first, so that no text can pretend to be a record of its own.
 GOES_ON = "\n| "
+#: Before the names of what a record is about, so that they meet no name of the platform's; as on spans.
+PREFIX = "bridge."
+#: Loggers of the app.
+OURS = "bridge."
 #: Control characters, and those that turn the direction of writing.
 _UNPRINTABLE = {
     code: f"\\u{code:04x}" if code > 0xFF else f"\\x{code:02x}"
@@ -25,6 +30,7 @@ class _SafeRecords:
 
     def __init__(self, inner: Callable[..., logging.LogRecord]) -> None:
         self._inner = inner
+        self.ids_in_text = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._inner(*args, **kwargs)
@@ -32,7 +38,10 @@ class _SafeRecords:
             text = record.getMessage()
         except Exception:  # the arguments do not fit; logging itself would print them as they are
             text = str(record.msg)
+        about = {name: _lines(masked(value)) for name, value in known().items()}
         record.msg, record.args = _lines(masked(text)), None
+        if self.ids_in_text and about and record.name.startswith(OURS):
+            record.msg += f" [{', '.join(f'{name} {value}' for name, value in about.items())}]"
         if record.exc_info and record.exc_info[1] is not None:
             told = "".join(traceback.format_exception(record.exc_info[1]))
             safe = masked(told)
@@ -40,14 +49,18 @@ class _SafeRecords:
             if safe != told:  # a handler that looks into the exception itself would find the secret there
                 record.exc_info = None
         record.stack_info = _lines(masked(record.stack_info)) if record.stack_info else None
+        for name, value in about.items():
+            setattr(record, PREFIX + name, value)
         return record
 
 
-def install() -> None:
-    """For the whole process, once."""
-    inner = logging.getLogRecordFactory()
-    if not isinstance(inner, _SafeRecords):
-        logging.setLogRecordFactory(_SafeRecords(inner))
+def install(*, ids_in_text: bool = False) -> None:
+    """For the whole process. `ids_in_text`: where nobody shows a record's fields, a line of ours ends with them."""
+    installed = logging.getLogRecordFactory()
+    if not isinstance(installed, _SafeRecords):
+        installed = _SafeRecords(installed)
+        logging.setLogRecordFactory(installed)
+    installed.ids_in_text = ids_in_text
 
 
 def _lines(text: str) -> str:
