@@ -20,10 +20,12 @@ OTHER_WORDS = {
     # What a request is answered with, and what the ledger has as columns.
     *("CANCELLED", "CANCEL_REQUESTED", "PUBLISHED", "REPLAYED", "SENT", "WAITING"),
     *("INPUTS", "OUTPUTS", "PAYLOAD", "DATA", "QUERY_TAG", "TIMEZONE", "UTC", "DESC"),
+    # A record in telemetry.
+    "DEAD_LETTER",
     # States of a deployment.
     *("READY", "WORKING", "SUCCEEDED"),
     # HTTP, YAML, tokens, licences.
-    *("GET", "HEAD", "POST", "PUT", "FALSE", "NULL", "TRUE", "NAME", "JWT", "RSA", "MIT", "IDENTITY_ENDPOINT"),
+    *("DENY", "GET", "HEAD", "POST", "PUT", "FALSE", "NULL", "TRUE", "NAME", "JWT", "RSA", "MIT", "IDENTITY_ENDPOINT"),
 }  # fmt: skip
 #: What others say: the broker, Azure ML, Snowflake.
 FOREIGN = {"MaxDeliveryCountExceeded", "TTLExpiredException", "UserError"}
