@@ -1,1 +1,1 @@
-"""The pages of `docs/` that are made of the code: settings and the HTTP API. Not deployed."""
+"""The documents: the pages that are made of the code, and what all of them say. Not deployed."""

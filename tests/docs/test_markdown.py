@@ -14,7 +14,7 @@ from typer.main import get_command
 from bridge.cli.program import app
 from bridge.domain.queues import Queue
 from bridge.local.endpoints import QUEUES
-from tests.docs.markdown import ROOT, Code, anchors, code, documents, links
+from reference.markdown import ROOT, Code, anchors, code, documents, links
 
 SOURCES = ("audit", "benchmarks", "bridge", "docs", "examples", "infra", "reference", "sql", "tests")
 #: Named on purpose although they are not in the repository: what a command writes.

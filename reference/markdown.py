@@ -10,7 +10,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 #: What is no part of the repository.
 ELSEWHERE = re.compile(r"(?:^|/)(?:\.[^/]+|node_modules|htmlcov|results)/")
 _PARSER = MarkdownIt("commonmark").enable("table")
