@@ -93,6 +93,14 @@ def test_the_tests_run_on_every_python_that_the_project_takes() -> None:
     assert matrix["include"] == [{"os": "macos-latest", "python": matrix["python"][-1]}]
 
 
+def test_the_image_of_a_release_is_that_of_the_repository() -> None:
+    (build,) = [
+        step["with"] for step in steps(GITHUB / "workflows" / "release.yml") if "platforms" in step.get("with", {})
+    ]
+
+    assert (ROOT / build["context"] / "Dockerfile").is_file()
+
+
 @each_workflow
 def test_what_a_step_runs_exists(path: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
