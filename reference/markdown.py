@@ -1,5 +1,6 @@
 """Reads the repository's Markdown: links, headings, code, as CommonMark and GitHub have them."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +12,6 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[1]
-#: What is no part of the repository.
-ELSEWHERE = re.compile(r"(?:^|/)(?:\.[^/]+|node_modules|htmlcov|results)/")
 _PARSER = MarkdownIt("commonmark").enable("table")
 
 
@@ -30,9 +29,12 @@ class Code:
 
 @cache
 def documents() -> list[Path]:
-    """Every document of the repository."""
-    found = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.md"))
-    return [ROOT / name for name in sorted(found) if not ELSEWHERE.search(name)]
+    """Every document of the repository, but for hidden directories: environments and caches are there."""
+    found: list[Path] = []
+    for place, directories, names in os.walk(ROOT):
+        directories[:] = [name for name in directories if not name.startswith(".")]
+        found += [Path(place, name) for name in names if name.endswith(".md")]
+    return sorted(found)
 
 
 @cache
