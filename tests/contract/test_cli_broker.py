@@ -128,6 +128,20 @@ def test_what_could_not_be_taken_from_the_dead_letters_is_there_twice_and_that_i
     assert (bodies(broker), bodies(broker, "dead")) == (["a"], ["a"])
 
 
+def test_what_could_not_be_sent_stays_a_dead_letter(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
+    die(broker, "run-events", "a")
+    fault = broker.plan("server_busy", times=9, queue="run-events", operation="send")
+
+    assert main(["dead-letters", "replay", "--broker", "run-events", "--all"]) == 1
+
+    assert broker.struck(fault) > 0
+    assert (bodies(broker), bodies(broker, "dead")) == ([], ["a"])
+    assert capsys.readouterr().err.splitlines() == [
+        "Service Bus, queue run-events, is busy: try again in a minute",
+        "0 of 1 dead letters were sent again before that",
+    ]
+
+
 def test_a_sequence_number_that_is_none_of_a_dead_letter_is_told(
     broker: ServiceBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,3 +178,43 @@ def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert main(["dead-letters", "list", "--broker", "--queue", "run-events"]) == 1
 
     assert capsys.readouterr().err.startswith("Service Bus, queue run-events, could not be reached (")
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        ("", "ServiceBusConnection__fullyQualifiedNamespace is not set"),
+        ("Endpoint=sb://x/;SharedAccessKey=the-key", "ServiceBusConnection is no connection string of Service Bus"),
+    ],
+)
+def test_settings_that_name_no_broker_are_told(
+    connection: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ServiceBusConnection", connection)
+
+    assert main(["dead-letters", "list", "--broker"]) == 1
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert "the-key" not in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--broker", "run-control", "--all"],
+        ["replay", "--broker", "run-events"],
+        ["replay", "--broker", "run-events", "7", "--all"],
+        ["replay", "--all"],
+        ["replay"],
+        ["show"],
+        ["show", "--broker", "run-events", "seven"],
+        ["list", "--broker", "--run-id", "r-1"],
+    ],
+)
+def test_what_cannot_be_asked_of_a_broker_is_a_wrong_command_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dead-letters", *arguments]) == 2
+
+    assert len(capsys.readouterr().err.splitlines()) == 1
