@@ -1,4 +1,4 @@
-"""How the app's queues have to be; docs/architecture.md has the reason of each number."""
+"""How the app's queues have to be; docs/queues.md has the reason of each number."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -223,7 +223,7 @@ def host_keys() -> dict[str, str]:
 
 
 def service_bus_config() -> dict[str, Any]:
-    """Queues as in Azure: docs/architecture.md has the reason of each number."""
+    """Queues as in Azure: docs/queues.md has the reason of each number."""
 
     def queue(name: str, lock: str, *, detects_duplicates: bool) -> dict[str, Any]:
         return {

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,7 +235,7 @@ def recorded(chain: RuleChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A local.settings.json, and a ledger that has the chain's events."""
     ledger = MemoryLedger()
     ledger.write(Records(aml_events=chain.records.aml_events))
-    monkeypatch.setattr(rule_commands, "ledger", lambda _: ledger)
+    monkeypatch.setattr(rule_commands, "ledger", lambda _: nullcontext(ledger))
     document = json.loads((ROOT / "local.settings.example.json").read_text())
     document["Values"] |= {**CHANNEL, "EVENT_GRID_TOPIC_ENDPOINT": "https://main.eventgrid.azure.net/api/events"}
     path = tmp_path / "local.settings.json"

@@ -24,7 +24,7 @@ from tests.eventually import eventually
 
 #: As an operator's secret would look, in every place that a secret can be in.
 CANARY = "c4n4ry-of-the-doctor-0123456789"
-#: As docs/architecture.md has them.
+#: As docs/laptop.md has them.
 QUEUES = (("run-commands", 60, 0), ("run-control", 60, 600), ("run-events", 300, 0), ("inbound-events", 60, 0))
 LEDGER = "LAPTOP.ML_BRIDGE"
 STRANGER = "99999999-0000-0000-0000-000000000009"

@@ -18,7 +18,7 @@ from bridge.container.functions import Function, Trigger, expanded, load, of, re
 from bridge.container.host_file import read_host_file
 from bridge.container.timers import Timer
 from bridge.domain.errors import ConfigurationError
-from tests.unit.app_functions import HTTP, functions
+from tests.unit.app_functions import HTTP, PAGES, functions
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-16-letters"
@@ -42,7 +42,7 @@ def routed(name: str) -> Function:
 def test_every_function_of_the_app_is_served_by_its_trigger() -> None:
     found = [read_function(built) for built in functions().values()]
 
-    assert {each.name for each in of(Trigger.HTTP, found)} == set(HTTP)
+    assert {each.name for each in of(Trigger.HTTP, found)} == {*HTTP, *PAGES}
     assert {each.name for each in of(Trigger.QUEUE, found)} == {
         *("execute", "control", "ingest", "record", "dead_commands", "dead_control", "dead_events")
     }
