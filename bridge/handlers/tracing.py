@@ -160,30 +160,31 @@ def _processing(
     links: Sequence[Trace] = (),
     known: Mapping[str, str | None] | None = None,
 ) -> Iterator[None]:
-    telemetry = bridge.telemetry
-    if telemetry.is_on:
-        _measure_lag(messages, queue, bridge)
+    lag = _measured_lag(messages, queue, bridge) if bridge.telemetry.is_on else None
     attributes: Attributes = {
         "messaging.system": "servicebus",
         "messaging.destination.name": queue,
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.batch.message_count": len(messages),
+        **({} if lag is None else {signals.QUEUE_LAG.name: lag}),
         **{name: value for name, value in (known or {}).items() if value},
     }
     name = f"process {queue}"
-    with telemetry.span(name, SpanKind.CONSUMER, parent=parent, links=links, attributes=attributes):
+    with bridge.telemetry.span(name, SpanKind.CONSUMER, parent=parent, links=links, attributes=attributes):
         yield
 
 
-def _measure_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge: Bridge) -> None:
-    """Of the message that has waited longest."""
+def _measured_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge: Bridge) -> float | None:
+    """Of the message that has waited longest; on the span too, because not every backend keeps more than a mean."""
     # The platform gives the time without its zone, which is UTC.
     times = [message.enqueued_time_utc for message in messages if message.enqueued_time_utc is not None]
-    if times:
-        oldest = min(time.replace(tzinfo=time.tzinfo or UTC) for time in times)
-        lag = (bridge.clock.now() - oldest).total_seconds()
-        bridge.telemetry.measure(signals.QUEUE_LAG, lag, {signals.QUEUE: queue})
+    if not times:
+        return None
+    oldest = min(time.replace(tzinfo=time.tzinfo or UTC) for time in times)
+    lag = max((bridge.clock.now() - oldest).total_seconds(), 0.0)
+    bridge.telemetry.measure(signals.QUEUE_LAG, lag, {signals.QUEUE: queue})
+    return lag
 
 
 def _query_id(request: func.HttpRequest) -> str | None:
