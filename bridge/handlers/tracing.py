@@ -16,7 +16,7 @@ from bridge.domain.records import AmlEvent
 from bridge.domain.signals import Attributes, SpanKind
 from bridge.domain.trace import Trace
 from bridge.payloads.control import ControlCommand
-from bridge.payloads.external_function import UnusableRequest, read_context
+from bridge.payloads.external_function import QUERY_HEADER, UnusableRequest, read_context
 from bridge.ports import Bridge, Span, Telemetry
 
 TRACE_HEADER = "x-trace-id"
@@ -41,23 +41,26 @@ def request_trace(request: func.HttpRequest, correlation: str, telemetry: Teleme
 def serving(request: func.HttpRequest, correlation: str, telemetry: Telemetry) -> Iterator[Span]:
     """All that is done for a request."""
     trace = request_trace(request, correlation, telemetry)
-    route = _route(request)
+    route = _route(request) if telemetry.is_on else ""
+    attributes = _told(request, route, correlation) if telemetry.is_on else None
+    gateway = Trace.read(request.headers.get("traceparent"))
+    links = [gateway] if gateway is not None and gateway.trace_id != trace.trace_id else []
+    name = f"{request.method} {route}"
+    with (
+        about(correlation_id=correlation),
+        telemetry.span(name, SpanKind.SERVER, parent=trace, links=links, attributes=attributes) as span,
+    ):
+        yield span
+
+
+def _told(request: func.HttpRequest, route: str, correlation: str) -> Attributes:
     query_id = _query_id(request)
-    attributes: Attributes = {
+    return {
         "http.request.method": request.method,
         "http.route": route,
         signals.CORRELATION_ID: correlation,
         **({signals.QUERY_ID: query_id} if query_id else {}),
     }
-    gateway = Trace.read(request.headers.get("traceparent"))
-    links = [gateway] if gateway is not None and gateway.trace_id != trace.trace_id else []
-    with (
-        about(correlation_id=correlation),
-        telemetry.span(
-            f"{request.method} {route}", SpanKind.SERVER, parent=trace, links=links, attributes=attributes
-        ) as span,
-    ):
-        yield span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,6 +192,8 @@ def _measured_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge
 
 def _query_id(request: func.HttpRequest) -> str | None:
     """None for one that the route is going to refuse."""
+    if QUERY_HEADER not in request.headers:
+        return None
     try:
         return read_context(request.headers).query_id
     except UnusableRequest:
