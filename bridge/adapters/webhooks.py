@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bridge.domain.actions import Notify
 from bridge.domain.channels import Channel, ChannelKind
 from bridge.domain.errors import PermanentError, ServiceUnavailable, Throttled
-from bridge.domain.signals import SILENT, Attributes, SpanKind
+from bridge.domain.signals import CHANNEL, SILENT, Attributes, SpanKind
 from bridge.payloads.notifications import teams_body, webhook_body
 from bridge.ports import Telemetry
 
@@ -60,7 +60,7 @@ class Webhooks:
         attributes: Attributes = {
             "http.request.method": "POST",
             "server.address": urlsplit(channel.url).hostname or "",
-            "bridge.channel": channel.name,
+            CHANNEL: channel.name,
         }
         with self._telemetry.span(f"notify {channel.name}", SpanKind.CLIENT, attributes=attributes) as span:
             status, wait = _post(channel.url, body, headers, what)

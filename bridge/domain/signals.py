@@ -22,6 +22,7 @@ QUEUE = "bridge.queue"
 OPERATION = "bridge.operation"
 REASON = "bridge.reason"
 OUTCOME = "bridge.outcome"
+CHANNEL = "bridge.channel"
 QUERY_ID = "snowflake.query_id"
 ERROR_TYPE = "error.type"
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Self
+from functools import lru_cache
 
 #: What comes after the flags belongs to versions that do not exist yet; their first parts are read as those of 00.
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.{0,200})?")
@@ -22,28 +22,30 @@ class Trace:
     #: Nobody has recorded the span: its id only stands for whoever asked. Work then begins the trace.
     is_derived: bool = False
 
-    @classmethod
-    def read(cls, traceparent: str | None) -> Self | None:
+    @staticmethod
+    @lru_cache(maxsize=256)  # all rows of a request have the same
+    def read(traceparent: str | None) -> "Trace | None":
         """The place that a `traceparent` names; None for anything that is none."""
         found = _TRACEPARENT.fullmatch(traceparent or "")
         if found is None or (found[5] and found[1] == "00"):
             return None
         if not int(found[2], 16) or not int(found[3], 16):
             return None
-        return cls(trace_id=found[2], span_id=found[3], sampled=bool(int(found[4], 16) & _SAMPLED))
+        return Trace(trace_id=found[2], span_id=found[3], sampled=bool(int(found[4], 16) & _SAMPLED))
 
-    @classmethod
-    def derived(cls, text: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def derived(text: str) -> "Trace":
         """The same trace for the same text, wherever it is asked for; in SQL: LEFT(SHA2(text, 256), 32)."""
         digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-        return cls(trace_id=digest[:32], span_id=digest[32:48], is_derived=True)
+        return Trace(trace_id=digest[:32], span_id=digest[32:48], is_derived=True)
 
-    @classmethod
-    def of_id(cls, trace_id: str | None) -> Self | None:
+    @staticmethod
+    def of_id(trace_id: str | None) -> "Trace | None":
         """A trace of which only the id is known, as from a job's tag; None for what is no such id."""
         if not _TRACE_ID.fullmatch(trace_id or "") or not int(trace_id or "0", 16):
             return None
-        return cls(trace_id=trace_id or "", span_id=cls.derived(trace_id or "").span_id, is_derived=True)
+        return Trace(trace_id=trace_id or "", span_id=Trace.derived(trace_id or "").span_id, is_derived=True)
 
     @property
     def traceparent(self) -> str:

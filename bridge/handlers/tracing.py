@@ -16,7 +16,7 @@ from bridge.domain.records import AmlEvent
 from bridge.domain.signals import Attributes, SpanKind
 from bridge.domain.trace import Trace
 from bridge.payloads.control import ControlCommand
-from bridge.payloads.external_function import UnusableRequest, read_context
+from bridge.payloads.external_function import QUERY_HEADER, UnusableRequest, read_context
 from bridge.ports import Bridge, Span, Telemetry
 
 TRACE_HEADER = "x-trace-id"
@@ -41,23 +41,26 @@ def request_trace(request: func.HttpRequest, correlation: str, telemetry: Teleme
 def serving(request: func.HttpRequest, correlation: str, telemetry: Telemetry) -> Iterator[Span]:
     """All that is done for a request."""
     trace = request_trace(request, correlation, telemetry)
-    route = _route(request)
+    route = _route(request) if telemetry.is_on else ""
+    attributes = _told(request, route, correlation) if telemetry.is_on else None
+    gateway = Trace.read(request.headers.get("traceparent"))
+    links = [gateway] if gateway is not None and gateway.trace_id != trace.trace_id else []
+    name = f"{request.method} {route}"
+    with (
+        about(correlation_id=correlation),
+        telemetry.span(name, SpanKind.SERVER, parent=trace, links=links, attributes=attributes) as span,
+    ):
+        yield span
+
+
+def _told(request: func.HttpRequest, route: str, correlation: str) -> Attributes:
     query_id = _query_id(request)
-    attributes: Attributes = {
+    return {
         "http.request.method": request.method,
         "http.route": route,
         signals.CORRELATION_ID: correlation,
         **({signals.QUERY_ID: query_id} if query_id else {}),
     }
-    gateway = Trace.read(request.headers.get("traceparent"))
-    links = [gateway] if gateway is not None and gateway.trace_id != trace.trace_id else []
-    with (
-        about(correlation_id=correlation),
-        telemetry.span(
-            f"{request.method} {route}", SpanKind.SERVER, parent=trace, links=links, attributes=attributes
-        ) as span,
-    ):
-        yield span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,34 +163,37 @@ def _processing(
     links: Sequence[Trace] = (),
     known: Mapping[str, str | None] | None = None,
 ) -> Iterator[None]:
-    telemetry = bridge.telemetry
-    if telemetry.is_on:
-        _measure_lag(messages, queue, bridge)
+    lag = _measured_lag(messages, queue, bridge) if bridge.telemetry.is_on else None
     attributes: Attributes = {
         "messaging.system": "servicebus",
         "messaging.destination.name": queue,
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.batch.message_count": len(messages),
+        **({} if lag is None else {signals.QUEUE_LAG.name: lag}),
         **{name: value for name, value in (known or {}).items() if value},
     }
     name = f"process {queue}"
-    with telemetry.span(name, SpanKind.CONSUMER, parent=parent, links=links, attributes=attributes):
+    with bridge.telemetry.span(name, SpanKind.CONSUMER, parent=parent, links=links, attributes=attributes):
         yield
 
 
-def _measure_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge: Bridge) -> None:
-    """Of the message that has waited longest."""
+def _measured_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge: Bridge) -> float | None:
+    """Of the message that has waited longest; on the span too, because not every backend keeps more than a mean."""
     # The platform gives the time without its zone, which is UTC.
     times = [message.enqueued_time_utc for message in messages if message.enqueued_time_utc is not None]
-    if times:
-        oldest = min(time.replace(tzinfo=time.tzinfo or UTC) for time in times)
-        lag = (bridge.clock.now() - oldest).total_seconds()
-        bridge.telemetry.measure(signals.QUEUE_LAG, lag, {signals.QUEUE: queue})
+    if not times:
+        return None
+    oldest = min(time.replace(tzinfo=time.tzinfo or UTC) for time in times)
+    lag = max((bridge.clock.now() - oldest).total_seconds(), 0.0)
+    bridge.telemetry.measure(signals.QUEUE_LAG, lag, {signals.QUEUE: queue})
+    return lag
 
 
 def _query_id(request: func.HttpRequest) -> str | None:
     """None for one that the route is going to refuse."""
+    if QUERY_HEADER not in request.headers:
+        return None
     try:
         return read_context(request.headers).query_id
     except UnusableRequest:

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
 #: The bridge's own spans tell of its calls. Those of the libraries would tell of them a second time, with addresses.
-INSTRUMENTATIONS = (
-    *("azure_sdk", "django", "fastapi", "flask", "httpx", "psycopg2", "requests", "urllib", "urllib3"),
-    *("azure_ai_agents", "langchain", "openai_agents"),
-)
+INSTRUMENTATIONS = ("azure_sdk", "django", "fastapi", "flask", "httpx", "psycopg2", "requests", "urllib", "urllib3")
 
 
 def azure_monitor(name: str, connection: str, *, otlp: bool) -> None:

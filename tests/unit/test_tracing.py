@@ -197,7 +197,8 @@ def test_a_batch_of_rows_is_linked_to_the_traces_that_they_came_from(
     span = told.span("process run-events")
     assert span.parent is None
     assert {f"{link.context.trace_id:032x}" for link in span.links} == {each.trace_id for each in others}
-    assert (span.attributes or {})["messaging.batch.message_count"] == 3
+    told_here = span.attributes or {}
+    assert (told_here["messaging.batch.message_count"], told_here["bridge.queue.lag"]) == (3, 90)
     ((_, size),) = told.points(signals.BATCH_SIZE.name)
     ((attributes, lag),) = told.points(signals.QUEUE_LAG.name)
     assert (size.sum, size.count) == (3, 1)
