@@ -37,7 +37,7 @@ GROUPS = (
         name="pipelines", check=check_pipelines, needs=("identity",), after=("files", "workspace"), settings=AZURE_ML
     ),
     Group(name="roles", check=check_roles, needs=("identity",), after=("files", "workspace"), settings=AZURE_ML),
-    Group(name="queues", check=check_queues, settings=SERVICE_BUS),
+    Group(name="queues", check=check_queues, after=("identity",), settings=SERVICE_BUS),
     Group(
         name="queue settings",
         check=check_queue_settings,

@@ -41,6 +41,8 @@ class Subject:
     principal_id: str = ""
     catalogue: Catalogue | None = None
     rules: Rules | None = None
+    #: Whether Azure can be asked.
+    has_token: bool = False
     #: Those that exist and may be read.
     workspaces: set[str] = field(default_factory=set)
     queues: set[Queue] = field(default_factory=set)
