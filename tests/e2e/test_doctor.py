@@ -442,6 +442,41 @@ def test_the_roles_of_another_identity_are_looked_at_when_it_is_named(mistaken: 
     assert f"--scope {SERVICE_BUS_ID}/queues/run-commands" in "".join(each.mend for each in others)
 
 
+def test_an_app_in_azure_is_looked_at_with_the_settings_that_it_has_there(
+    fresh: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = fresh.call("azure_ml", "GET", "/resources")
+    reference = "@Microsoft.KeyVault(SecretUri=https://laptop.vault.azure.net/secrets/snowflake)"
+    deployed = {"SNOWFLAKE_PASSWORD": reference, "PIPELINES_FILE": "/home/site/wwwroot/pipelines.yaml"}
+    resources["sites"][0]["settings"] |= deployed
+    resources["sites"][0]["host"] = ""
+    fresh.call("azure_ml", "PUT", "/resources", resources)
+    monkeypatch.setenv("AML_ENDPOINT", fresh.settings["AML_ENDPOINT"])
+
+    code = main(["doctor", "--app", "laptop", "--resource-group", "laptop", "--json"])
+
+    fresh.call("azure_ml", "POST", "/reset", {})
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert code == 0
+    assert [each["what"] for each in findings if each["status"] in {"warn", "fail"}] == []
+    assert {each["what"]: each["cause"] for each in findings if each["status"] == "skipped"} == {
+        "the value of SNOWFLAKE_PASSWORD is in Key Vault": "only the app can read it",
+        "snowflake: not looked at": "it needs the setting SNOWFLAKE_PASSWORD",
+        "the app: not looked at": "its address is not known: set BRIDGE_URL, and BRIDGE_KEY or BRIDGE_TOKEN",
+    }
+    assert [each["status"] for each in findings if each["check"] == "roles.queues"] == ["ok"] * 4
+
+
+def test_an_app_that_is_not_there_is_told(
+    fresh: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AML_ENDPOINT", fresh.settings["AML_ENDPOINT"])
+
+    assert main(["doctor", "--app", "laptopp", "--resource-group", "laptop"]) == 1
+
+    assert "there is no function app laptopp in a resource group laptop" in capsys.readouterr().err
+
+
 def test_what_the_identity_may_not_read_is_left_out_and_no_fault(fresh: Stack) -> None:
     refused = {"status": 403, "code": "AuthorizationFailed", "message": "does not have authorization"}
     places = ("/systemTopics", "/Microsoft.Authorization/", "/Microsoft.ServiceBus/")
