@@ -239,5 +239,7 @@ def _told(queue: str) -> Iterator[None]:
         ) from error
     except exceptions.MessagingEntityNotFoundError as error:
         raise Refused(f"Service Bus has no queue {queue}") from error
+    except exceptions.ServiceBusServerBusyError as error:
+        raise Refused(f"Service Bus, queue {queue}, is busy: try again in a minute") from error
     except (AzureError, OSError, TimeoutError) as error:
         raise Refused(f"Service Bus, queue {queue}, could not be reached ({type(error).__name__})") from error

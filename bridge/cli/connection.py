@@ -1,7 +1,6 @@
 """Which app a command talks to, and with which key."""
 
 import functools
-import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 from bridge.cli import laptop
 from bridge.cli.api import Api
 from bridge.cli.failures import WrongUsage
-from bridge.cli.options import Key, Local, Timeout, Url
+from bridge.cli.options import Key, Local, Timeout, Url, takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +37,6 @@ class Connection:
         return Api(url=functions["base_url"], key=functions["key"], seconds=self.timeout, hint=hint)
 
 
-def connects(command: Callable[..., int]) -> Callable[..., int]:
-    """For commands whose first parameter is a Connection: typer gets its options in its place."""
-    options = inspect.signature(Connection).parameters
-    _, *own = inspect.signature(command).parameters.values()
-
-    @functools.wraps(command)
-    def called(**given: Any) -> int:
-        return command(Connection(**{name: given.pop(name) for name in options}), **given)
-
-    called.__signature__ = inspect.Signature([*own, *options.values()])  # type: ignore[attr-defined] # typer reads it
-    return called
-
-
 def calls_the_app(command: Callable[..., int]) -> Callable[..., int]:
     """For commands whose first parameter is the app itself."""
 
@@ -58,4 +44,4 @@ def calls_the_app(command: Callable[..., int]) -> Callable[..., int]:
     def called(connection: Connection, **given: Any) -> int:
         return command(connection.api(), **given)
 
-    return connects(called)
+    return takes(Connection)(called)

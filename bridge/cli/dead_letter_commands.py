@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from bridge.cli import broker_dead_letters, moments
-from bridge.cli.connection import Connection, connects
+from bridge.cli.connection import Connection
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, WrongUsage
-from bridge.cli.options import Json, Limit, SettingsFile, Since
+from bridge.cli.options import Json, Limit, SettingsFile, Since, takes
 from bridge.cli.output import say, write, write_answer, write_json, write_table
 from bridge.domain.queues import Queue
 
@@ -33,7 +33,7 @@ BrokerQueue = Annotated[
 
 
 @commands.command("list")
-@connects
+@takes(Connection)
 def list_dead_letters(
     connection: Connection,
     *,
@@ -78,7 +78,7 @@ def list_dead_letters(
 
 
 @commands.command()
-@connects
+@takes(Connection)
 def show(
     connection: Connection,
     dead_letter_id: DeadLetterId = None,
@@ -98,7 +98,7 @@ def show(
 
 
 @commands.command()
-@connects
+@takes(Connection)
 def replay(
     connection: Connection,
     dead_letter_id: DeadLetterId = None,

@@ -7,6 +7,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "submit": (
         "submit churn-training --input as_of=2026-11-02 --input rows=5 --key-of-run nightly-2026-11-02",
         """submit churn-scoring --inputs '{"model": "churn:4", "table": "CUSTOMERS"}' --dry-run --local""",
+        "submit always-fails --wait || echo failed",
     ),
     "pipelines list": ("pipelines list --local",),
     "pipelines check": (

@@ -1,9 +1,12 @@
 """Options that several commands have, and how the program hears what concerns it as well."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +25,26 @@ def _noted(context: typer.Context, value: bool) -> bool:
     if isinstance(context.obj, Invocation):
         context.obj.wants_json = value
     return value
+
+
+def takes(group: type[Any]) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """For commands whose first parameter is this group of options: typer gets the group's fields in its place.
+
+    The group is a dataclass of keywords, as several commands have the same ones.
+    """
+    options = inspect.signature(group).parameters
+
+    def taking(command: Callable[..., int]) -> Callable[..., int]:
+        _, *own = inspect.signature(command).parameters.values()
+
+        @functools.wraps(command)
+        def called(**given: Any) -> int:
+            return command(group(**{name: given.pop(name) for name in options}), **given)
+
+        called.__signature__ = inspect.Signature([*own, *options.values()])  # type: ignore[attr-defined] # typer's
+        return called
+
+    return taking
 
 
 Json = Annotated[bool, typer.Option("--json", callback=_noted, help="The result as one line of JSON.")]

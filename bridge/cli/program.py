@@ -101,7 +101,7 @@ def _run(arguments: Sequence[str], invocation: Invocation) -> int:
 
 
 def _say_usage(error: TyperException) -> None:
-    words = error.format_message()
+    words = error.format_message().replace("Value error, ", "", 1)
     context: typer.Context | None = getattr(error, "ctx", None)
     if context is None or words.startswith("Usage:"):  # the help, as nothing was asked for
         say(words)

@@ -4,8 +4,9 @@ What reads the file and judges events is loaded when a command runs.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ from bridge.cli import moments
 from bridge.cli.checking import Checked, counted, say_unchecked, write_checked
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, FAILED, Refused, WrongUsage
-from bridge.cli.options import Json, Local, SettingsFile
+from bridge.cli.options import Json, Local, SettingsFile, takes
 from bridge.cli.output import say, write, write_json, write_table
 from bridge.cli.progress import working
 from bridge.domain.errors import PoisonMessage
@@ -54,19 +55,33 @@ PipelinesFile = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The two files, and where the app's settings are taken from."""
+
+    file: RulesFile = None
+    pipelines: PipelinesFile = None
+    settings: SettingsFile = None
+    local: Local = False
+
+    def values(self) -> Mapping[str, str]:
+        """The settings. Raises: WrongUsage."""
+        return app_environment(self.settings, local=self.local)
+
+    def read(self) -> "Configuration":
+        """Raises: WrongUsage; ConfigurationError with every problem of the files."""
+        from bridge.cli.configuration import read
+
+        return read(self.values(), rules_file=self.file, pipelines_file=self.pipelines)
+
+
 @commands.command()
-def check(
-    file: RulesFile = None,
-    pipelines: PipelinesFile = None,
-    settings: SettingsFile = None,
-    local: Local = False,
-    as_json: Json = False,
-) -> int:
+@takes(Sources)
+def check(sources: Sources, as_json: Json = False) -> int:
     """Every problem and warning of the file."""
-    values = app_environment(settings, local=local)
 
     def checked() -> Checked:
-        found = _configuration(file, pipelines, values)
+        found = sources.read()
         return Checked(
             file_name=found.rules_file.name,
             contents=counted(len(found.rules.all), "rule"),
@@ -78,7 +93,9 @@ def check(
 
 
 @commands.command()
+@takes(Sources)
 def explain(
+    sources: Sources,
     event: Annotated[
         str,
         typer.Argument(
@@ -96,10 +113,6 @@ def explain(
             "Default: the one by which events of its type come.",
         ),
     ] = None,
-    file: RulesFile = None,
-    pipelines: PipelinesFile = None,
-    settings: SettingsFile = None,
-    local: Local = False,
     as_json: Json = False,
 ) -> int:
     """Rule by rule, why an event would fire it or not."""
@@ -107,7 +120,7 @@ def explain(
     from bridge.cli.evaluation import usual_door
     from bridge.payloads.event_grid import UnreadableEvent, read_each
 
-    found = _configuration(file, pipelines, app_environment(settings, local=local))
+    found = sources.read()
     text = _event_text(event)
     try:
         events = read_each(text, door or "custom")
@@ -128,7 +141,9 @@ def explain(
 
 
 @commands.command("replay")
+@takes(Sources)
 def replay_events(
+    sources: Sources,
     *,
     since: Annotated[
         datetime,
@@ -142,22 +157,17 @@ def replay_events(
     ] = None,
     rule: Annotated[str | None, typer.Option(metavar="NAME", help="This rule only.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many events to read.")] = 1000,
-    file: RulesFile = None,
-    pipelines: PipelinesFile = None,
-    settings: SettingsFile = None,
-    local: Local = False,
     as_json: Json = False,
 ) -> int:
     """What today's file would have done with recorded events; reads the ledger, does nothing else."""
     from bridge.cli import replaying
     from bridge.settings.app_settings import Settings
 
-    values = app_environment(settings, local=local)
-    app_settings = Settings.from_environ(values)
-    found = _configuration(file, pipelines, values)
+    settings = Settings.from_environ(sources.values())
+    found = sources.read()
     rules = _chosen(found.rules.all, rule)
-    with working("reading the ledger"):
-        events = ledger(app_settings).aml_events(since=since, limit=limit)
+    with working("reading the ledger"), ledger(settings) as recorded:
+        events = recorded.aml_events(since=since, limit=limit)
     with working("asking the rules", total=len(events)) as step:
         replay = replaying.replayed(events, _judge(found, rules), until=until, limit=limit, step=step)
     if as_json:
@@ -171,22 +181,21 @@ def replay_events(
     if replay.cut_at is not None:
         last = moments.shown(replay.cut_at)
         say(f"stopped at the limit of {limit} events, at {last} UTC: go on with --since, or raise --limit")
-    if not app_settings.record_all_events:
+    if not settings.record_all_events:
         say("recorded are events of the bridge's runs, of models and drift, and those that a rule matched then")
     return DONE
 
 
-def ledger(settings: "Settings") -> "Ledger":
+@contextmanager
+def ledger(settings: "Settings") -> "Iterator[Ledger]":
     """Loads Snowflake's connector, on its first query."""
     from bridge.adapters.snowflake import SnowflakeLedger
 
-    return SnowflakeLedger(settings.snowflake.connection_arguments())
-
-
-def _configuration(file: Path | None, pipelines: Path | None, values: Mapping[str, str]) -> "Configuration":
-    from bridge.cli.configuration import read
-
-    return read(values, rules_file=file, pipelines_file=pipelines)
+    found = SnowflakeLedger(settings.snowflake.connection_arguments())
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 def _judge(found: "Configuration", rules: Sequence["Rule"]) -> "Judge":

@@ -10,6 +10,7 @@ from bridge.cli.connection import calls_the_app
 from bridge.cli.failures import DONE, Refused, WrongUsage
 from bridge.cli.options import Json
 from bridge.cli.output import write_answer
+from bridge.cli.tailing import tailed_run
 from bridge.payloads import lossless
 
 #: Not --key, which lets the caller in.
@@ -19,6 +20,9 @@ RunKey = Annotated[
     typer.Option(
         *_KEY, metavar="KEY", show_default=False, help="The same key means the same run. Default: a random one."
     ),
+]
+UntilEnd = Annotated[
+    bool, typer.Option("--wait", help="Follow the run until it has ended; the exit codes are those of runs tail.")
 ]
 _VALUES = (
     "A value of --input is JSON if it can be read as JSON, else text: rows=5 is a number, as_of=2026-11-01 is text, "
@@ -43,12 +47,16 @@ def submit(
     ] = None,
     run_key: RunKey = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; show what would be submitted.")] = False,
+    until_end: UntilEnd = False,
     as_json: Json = False,
 ) -> int:
     """Start a run."""
     body = {"pipeline": pipeline, "inputs": _inputs(one_by_one or [], together), "dry_run": dry_run}
-    write_answer(asked_once(app, "runs", body=body, key=run_key), as_json=as_json)
-    return DONE
+    if dry_run and until_end:
+        raise WrongUsage("--dry-run starts no run: leave out --wait")
+    answer = asked_once(app, "runs", body=body, key=run_key)
+    write_answer(answer, as_json=as_json)
+    return tailed_run(app, answer["run_id"], as_json=as_json) if until_end else DONE
 
 
 def asked_once(app: Api, *path: str, body: dict[str, Any], key: str) -> Any:

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bridge.cli.laptop import endpoints_file
 from bridge.cli.program import main
 from bridge.domain.queues import Queue
+from bridge.local.announcement import announced
 from bridge.local.processes import free_port
 from tests.emulators.servicebus_service import ServiceBus, connection_string, running
 
@@ -66,10 +69,17 @@ def test_dead_letters_of_every_queue_are_listed_and_shown_and_stay_as_they_are(
     assert [broker.messages(queue, "dead") for queue in Queue] == before
 
 
-def test_the_table_says_when_there_may_be_more(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_when_there_may_be_more(
+    broker: ServiceBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the settings of the laptop stack."""
+    monkeypatch.setenv("BRIDGE_ENDPOINTS", str(tmp_path / "endpoints.json"))
+    monkeypatch.delenv("ServiceBusConnection")
+    stack = {"functions": {}, "settings": {"ServiceBusConnection": broker.connection_string}}
     die(broker, "run-events", "a", "b", "c")
 
-    assert main(["dead-letters", "list", "--broker", "--queue", "run-events", "--limit", "2"]) == 0
+    with announced(stack, endpoints_file()):
+        assert main(["dead-letters", "list", "--broker", "--queue", "run-events", "--limit", "2", "--local"]) == 0
 
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 3
@@ -78,7 +88,8 @@ def test_the_table_says_when_there_may_be_more(broker: ServiceBus, capsys: pytes
 
 def test_one_message_is_sent_again_and_the_others_stay(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
     die(broker, "run-events", "a", "b", "c")
-    number = asked(["dead-letters", "list", "--broker"], capsys)["dead_letters"][1]["sequence_number"]
+    listed = asked(["dead-letters", "list", "--broker", "--queue", "run-events"], capsys)["dead_letters"]
+    number = listed[1]["sequence_number"]
 
     answer = asked(["dead-letters", "replay", "--broker", "run-events", str(number)], capsys)
 
@@ -117,6 +128,17 @@ def test_what_could_not_be_taken_from_the_dead_letters_is_there_twice_and_that_i
     assert (bodies(broker), bodies(broker, "dead")) == (["a"], ["a"])
 
 
+def test_what_could_not_be_sent_stays_a_dead_letter(broker: ServiceBus, capsys: pytest.CaptureFixture[str]) -> None:
+    die(broker, "run-events", "a")
+    fault = broker.plan("server_busy", times=9, queue="run-events", operation="send")
+
+    assert main(["dead-letters", "replay", "--broker", "run-events", "--all"]) == 1
+
+    assert broker.struck(fault) > 0
+    assert (bodies(broker), bodies(broker, "dead")) == ([], ["a"])
+    assert capsys.readouterr().err == "Service Bus, queue run-events, is busy: try again in a minute\n"
+
+
 def test_a_sequence_number_that_is_none_of_a_dead_letter_is_told(
     broker: ServiceBus, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,3 +175,43 @@ def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert main(["dead-letters", "list", "--broker", "--queue", "run-events"]) == 1
 
     assert capsys.readouterr().err.startswith("Service Bus, queue run-events, could not be reached (")
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        ("", "ServiceBusConnection__fullyQualifiedNamespace is not set"),
+        ("Endpoint=sb://x/;SharedAccessKey=the-key", "ServiceBusConnection is no connection string of Service Bus"),
+    ],
+)
+def test_settings_that_name_no_broker_are_told(
+    connection: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ServiceBusConnection", connection)
+
+    assert main(["dead-letters", "list", "--broker"]) == 1
+
+    told = capsys.readouterr().err
+    assert words in told
+    assert "the-key" not in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--broker", "run-control", "--all"],
+        ["replay", "--broker", "run-events"],
+        ["replay", "--broker", "run-events", "7", "--all"],
+        ["replay", "--all"],
+        ["replay"],
+        ["show"],
+        ["show", "--broker", "run-events", "seven"],
+        ["list", "--broker", "--run-id", "r-1"],
+    ],
+)
+def test_what_cannot_be_asked_of_a_broker_is_a_wrong_command_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dead-letters", *arguments]) == 2
+
+    assert len(capsys.readouterr().err.splitlines()) == 1

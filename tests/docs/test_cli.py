@@ -9,7 +9,7 @@ from bridge.cli.reference import FILE, commands, document
 
 COMMANDS = dict(commands())
 #: Where the shell's part of a line begins.
-SHELL = {"|", ">", "<", "&&"}
+SHELL = {"|", ">", "<", "&&", "||"}
 
 
 def test_the_commands_in_it_are_those_of_the_program() -> None:

@@ -122,7 +122,7 @@ class TestUp:
         assert process.returncode == 0, output
         assert leftovers(tmp_path) == []
 
-    def test_its_endpoints_are_enough_to_use_it(self, endpoints: dict[str, Any]) -> None:
+    def test_its_endpoints_are_enough_to_use_it(self, endpoints: dict[str, Any], tmp_path: Path) -> None:
         functions, control = endpoints["functions"], endpoints["control"]["base_url"]
         with httpx.Client(timeout=30, trust_env=False) as client:
             health = client.get(f"{functions['base_url']}/api/v1/health")
@@ -139,6 +139,7 @@ class TestUp:
         assert refused.status_code == 401, "the host asks for the key"
         assert "churn-training" in {each["name"] for each in pipelines.json()}
         assert (moved.status_code, fault.status_code, faults.json()) == (204, 201, [])
+        assert json.loads((tmp_path / "running.json").read_text()) == endpoints, "--local finds the same"
         parts = {"functions", "snowflake", "service_bus", "azure_ml", "event_grid", "control"}
         assert set(endpoints) == parts | {"settings"}
         assert endpoints["settings"]["ServiceBusConnection"] == endpoints["service_bus"]["connection_string"]

@@ -133,6 +133,14 @@ def test_every_name_of_a_statement_is_written_in_the_adapter() -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_the_command_line_and_what_it_needs_are_not_deployed(name: str) -> None:
+    found = {each.partition(".")[0] for each in imports(MODULES[name])}
+
+    assert found & {"click", "rich", "typer"} == set()
+    assert not name.startswith(("bridge/cli/", "bridge/deploy/", "bridge/__main__"))
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_only_known_adapters_connect_to_anywhere(name: str) -> None:
     found = {each for each in imports(MODULES[name]) if f"{each}.".startswith(tuple(f"{one}." for one in NETWORK))}
 

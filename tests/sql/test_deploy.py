@@ -1,5 +1,6 @@
 """The commands themselves: the real Snowflake CLI against the emulated Snowflake."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -180,6 +181,53 @@ def test_it_stops_at_the_first_error_and_names_script_and_statement_without_the_
     assert text.startswith("sql/two.sql, statement 2: SELECT '***', A FROM NOWHERE\n")
     assert "002003 (42S02)" in text
     assert SECRETS["send_key"] not in text
+
+
+def test_what_snowflake_refuses_is_told_with_what_is_done_and_exit_code_1(
+    values: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stand_in = tmp_path / "snow"
+    stand_in.write_text(
+        "#!/bin/sh\ncat > /dev/null\nprintf '  [\\n'\necho 'no such role' >&2\nexit 1\n", encoding="utf-8"
+    )
+    stand_in.chmod(0o700)
+    monkeypatch.setattr(snow, "ROOT", tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert main(["sql", "deploy", "--values", values, "--json"]) == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    first, *_, last = told.err.splitlines()
+    assert first.startswith("stopped at sql/010_account.sql, statement 2: ")
+    assert "no such role" in told.err
+    assert last.startswith("Everything before it is done")
+
+
+def test_programs_get_the_scripts_as_json(
+    values: str, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "render", "--values", values, "--only", "036", "--json"]) == 0
+
+    scripts = {each["name"]: each["text"] for each in json.loads(capsys.readouterr().out)["scripts"]}
+    assert list(scripts) == ["020_schema.sql", "036_secret_send_key.sql"]
+    assert "SECRET_STRING = '***'" in scripts["036_secret_send_key.sql"]
+
+
+def test_what_teardown_would_send_can_be_looked_at(
+    values: str, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "render", "--values", values, "--teardown", "--with-ledger"]) == 0
+
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("-- ====")] == [
+        "-- ==== sql/teardown.sql ====",
+        "-- ==== sql/teardown_ledger.sql ====",
+        "-- ==== sql/teardown_account.sql ====",
+    ]
 
 
 def test_a_connection_that_is_not_configured_is_told(environment: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m bridge runs tail`: each new status, how long it waits between two questions, and its exit code."""
+"""`runs tail` and `submit --wait`: each new status, how long they wait between two questions, and their exit code."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.cli import run_commands
+from bridge.cli import tailing
 from bridge.cli.following import PATIENCE
 from bridge.cli.program import main
 from tests.unit.answering_app import App
@@ -31,7 +31,7 @@ def answers(app: App, monkeypatch: pytest.MonkeyPatch) -> Answers:
             app.status, app.headers, app.answer = coming[0]
 
         app.status, app.headers, app.answer = coming[0]
-        monkeypatch.setattr(run_commands, "wait", wait)
+        monkeypatch.setattr(tailing, "wait", wait)
         return waited
 
     return given
@@ -147,7 +147,7 @@ def test_with_forever_new_runs_are_seen_too_until_ctrl_c(
     answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers([listed(run("COMPLETED")), listed(run("FAILED", OTHER), run("COMPLETED"))])
-    moved_on = run_commands.wait
+    moved_on = tailing.wait
 
     def wait(seconds: float) -> None:
         moved_on(seconds)
@@ -156,7 +156,7 @@ def test_with_forever_new_runs_are_seen_too_until_ctrl_c(
         told.append(seconds)
 
     told: list[float] = []
-    monkeypatch.setattr(run_commands, "wait", wait)
+    monkeypatch.setattr(tailing, "wait", wait)
 
     assert main(["runs", "tail", "--forever"]) == 130
 
@@ -164,6 +164,21 @@ def test_with_forever_new_runs_are_seen_too_until_ctrl_c(
         [RUN, "COMPLETED"],
         [OTHER, "FAILED"],
     ]
+
+
+def test_who_starts_a_run_may_wait_for_its_end(app: App, answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["submit", "train"], ["runs", "rerun", OTHER]):
+        answers([one("ACCEPTED"), one("CANCELED")])
+        assert main([*arguments, "--wait"]) == 4
+
+    assert [method for method, _, _ in app.requests] == ["POST", "GET", "GET"] * 2
+    assert capsys.readouterr().out.count("CANCELED") == 2
+
+
+def test_a_dry_run_has_no_end_to_wait_for(app: App) -> None:
+    assert main(["submit", "train", "--dry-run", "--wait"]) == 2
+
+    assert app.requests == []
 
 
 @pytest.mark.parametrize("arguments", [["no-run"], [RUN, "--pipeline", "train"], [RUN, "--forever"]])
