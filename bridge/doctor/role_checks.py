@@ -9,7 +9,7 @@ from bridge.doctor.findings import Finding, fail, ok, skipped
 from bridge.doctor.identity_checks import assignee, who
 from bridge.doctor.mends import command
 from bridge.doctor.subject import Subject
-from bridge.doctor.workspace_checks import workspace_path
+from bridge.doctor.workspace_checks import group_path, workspace_path
 from bridge.domain.errors import BridgeError
 from bridge.domain.rules import DeployAction
 from bridge.settings.reader import APP_ROOT
@@ -73,7 +73,8 @@ def _mend(subject: Subject, scope: str, actions: tuple[str, ...]) -> str:
     if defined is not None and not defined.missing(actions):
         return assign
     verb = "create" if defined is None else "update"
-    return f"{command('az', 'role', 'definition', verb, '--role-definition', ROLE_FILE)}\n{assign}"
+    define = command("az", "role", "definition", verb, "--role-definition", ROLE_FILE)
+    return f"{define}    # whose AssignableScopes have to be {group_path(subject.settings)}\n{assign}"
 
 
 def _reader(scope: str) -> str:
