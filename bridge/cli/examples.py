@@ -44,6 +44,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "rules replay": ("rules replay --since 2026-11-01 --rule retrain-on-drift --settings local.settings.json",),
     "doctor": (
         "doctor --local",
+        "doctor --app my-bridge --resource-group my-resource-group",
         "doctor --settings local.settings.json --principal-id 6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10",
         "doctor --json | jq -r '.findings[] | select(.status == \"fail\") | .mend[]'",
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bridge.adapters.loading import load_shared
 from bridge.doctor.findings import Finding, Status, fail, skipped
 from bridge.doctor.subject import Subject
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import AccessDenied, BridgeError
 
 #: One group of checks may take.
 SECONDS = 25.0
@@ -87,6 +87,11 @@ class Examination:
         try:
             for finding in group.check(self._subject):
                 progress.add(finding)
+        except AccessDenied as error:
+            # It says something of who looks, and nothing of what could have been seen.
+            mend = f"give who runs the doctor the role Reader at what is named here, and the checks of {group.name}"
+            what = f"{group.name}: the rest may not be looked at"
+            progress.add(skipped(group.name, what, str(error), mend=f"{mend} say more"))
         except BridgeError as error:
             progress.add(fail(group.name, f"{group.name} could not be looked at", cause=str(error), mend="try again"))
         except Exception as error:

@@ -35,7 +35,7 @@ def _pipelines(subject: Subject) -> Iterator[Finding]:
             yield fail(PIPELINES, problem, mend=_edit(path, problem, "pipelines"))
         return
     subject.catalogue = catalogue
-    yield ok(PIPELINES, f"{path.name}: {len(catalogue.names())} pipelines")
+    yield ok(PIPELINES, f"{path.name}: {len(catalogue.names())} pipelines", _whose(subject))
 
 
 def _rules(subject: Subject) -> Iterator[Finding]:
@@ -56,7 +56,11 @@ def _rules(subject: Subject) -> Iterator[Finding]:
     for warning in loaded.warnings:
         yield warn(RULES, warning, mend=_edit(path, warning, "rules"))
     if not loaded.warnings:
-        yield ok(RULES, f"{path.name}: {len(loaded.rules.all)} rules")
+        yield ok(RULES, f"{path.name}: {len(loaded.rules.all)} rules", _whose(subject))
+
+
+def _whose(subject: Subject) -> str:
+    return "of this checkout; the app has the one that was deployed with it" if subject.is_elsewhere else ""
 
 
 def _edit(path: Path, problem: str, group: str) -> str:

@@ -1,6 +1,6 @@
 """Can Azure be asked at all, and as whom?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.doctor.findings import Finding, fail, ok
@@ -21,17 +21,35 @@ def check_identity(subject: Subject) -> Iterator[Finding]:
     except RetryableError as error:
         yield fail(CHECK, "there is no token for Azure", cause=str(error), mend=_mend(subject, str(error)))
         return
+    subject.has_token = True
     yield ok(CHECK, f"Azure is asked as {_owner(claims)}", _whose(subject))
 
 
-def object_id(claims: Any) -> str:
-    return str(claims.get("oid") or "")
+def assignee(subject: Subject) -> tuple[str, ...]:
+    """Options of `az role assignment create`: whose roles are looked at is who gets those that are missing."""
+    found, kind = subject.principal_id, "ServicePrincipal"
+    if not found:
+        claims = subject.azure.claims()
+        found = str(claims.get("oid") or "<object id of the identity>")
+        kind = "User" if _user(claims) else kind
+    return ("--assignee-object-id", found, "--assignee-principal-type", kind)
 
 
-def _owner(claims: Any) -> str:
-    name = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or claims.get("azp") or "somebody"
-    kind = "application" if "upn" not in claims and "unique_name" not in claims else "user"
-    return f"{kind} {name}, object id {object_id(claims) or 'unknown'}, tenant {claims.get('tid') or 'unknown'}"
+def who(subject: Subject) -> str:
+    """Whose roles are looked at, in words."""
+    if subject.principal_id:
+        return f"the identity {subject.principal_id}"
+    return "the app's identity" if subject.azure.is_the_apps else "who runs the doctor"
+
+
+def _owner(claims: Mapping[str, Any]) -> str:
+    user = _user(claims)
+    name = f"user {user}" if user else f"application {claims.get('appid') or claims.get('azp') or 'unknown'}"
+    return f"{name}, object id {claims.get('oid') or 'unknown'}, tenant {claims.get('tid') or 'unknown'}"
+
+
+def _user(claims: Mapping[str, Any]) -> str:
+    return str(claims.get("upn") or claims.get("unique_name") or claims.get("preferred_username") or "")
 
 
 def _whose(subject: Subject) -> str:

@@ -1,6 +1,7 @@
 """Are the components there that pipelines.yaml names, in their versions, and do their inputs fit?"""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bridge.adapters.arm import segment
@@ -12,6 +13,7 @@ from bridge.domain.inputs import InputSpec, InputType
 from bridge.domain.pipelines import Pipeline
 
 CHECK, INPUTS, COMPUTE = "pipelines.component", "pipelines.inputs", "pipelines.compute"
+AT_ONCE = 8
 VERSION, COMPUTE_VERSION = "2024-01-01-preview", "2023-10-01"
 #: What a component may declare for an input that is given so; Azure ML takes every literal as text.
 FITTING = {
@@ -30,20 +32,23 @@ OURS = {"integer": "integer", "number": "number", "float": "number", "boolean": 
 
 
 def check_pipelines(subject: Subject) -> Iterator[Finding]:
-    """Each pipeline by itself."""
+    """Each pipeline by itself; several at once, because there may be hundreds."""
     catalogue = subject.catalogue
     if catalogue is None:
         yield skipped(CHECK, "components: not looked at", "it needs files.pipelines")
         return
-    for name in catalogue.names():
-        pipeline = catalogue.find(name)
-        if pipeline is None:
-            continue
-        workspace = pipeline.workspace or subject.settings.workspace
-        if workspace not in subject.workspaces:
-            yield skipped(CHECK, f"{name}: its component is not looked at", f"it needs workspace {workspace}")
-        else:
-            yield from _pipeline(subject, pipeline, workspace)
+    pipelines = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
+    with ThreadPoolExecutor(AT_ONCE) as at_once:
+        for findings in at_once.map(lambda pipeline: _findings(subject, pipeline), pipelines):
+            yield from findings
+
+
+def _findings(subject: Subject, pipeline: Pipeline) -> list[Finding]:
+    workspace = pipeline.workspace or subject.settings.workspace
+    if workspace not in subject.workspaces:
+        what = f"{pipeline.name}: its component is not looked at"
+        return [skipped(CHECK, what, f"it needs workspace {workspace}")]
+    return list(_pipeline(subject, pipeline, workspace))
 
 
 def _pipeline(subject: Subject, pipeline: Pipeline, workspace: str) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from bridge.adapters.arm import segment
 from bridge.doctor import permissions
 from bridge.doctor.broker import LOOKED_AT, Broker, NoSuchQueue, NotLetIn, namespace_of
 from bridge.doctor.findings import Finding, fail, ok, skipped, warn
+from bridge.doctor.identity_checks import assignee, who
 from bridge.doctor.mends import command
 from bridge.doctor.queue_shapes import creation, differences
 from bridge.doctor.subject import Subject
@@ -27,6 +28,9 @@ RIGHTS = {
 
 def check_queues(subject: Subject) -> Iterator[Finding]:
     """As the app reaches them: a link to send and one to receive, all at once, because each takes half a second."""
+    if not (subject.settings.service_bus or subject.has_token):
+        yield skipped(EXISTS, "queues: not looked at", "it needs identity: without a token nobody is let in")
+        return
     found: dict[tuple[Queue, str], BridgeError | None] = {}
     broker = Broker(subject.settings, subject.azure)
 
@@ -58,8 +62,7 @@ def _others(subject: Subject, broker: Broker) -> Iterator[Finding]:
             mend = command("az", "servicebus", "queue", "create", *_named(subject, "--namespace-name"), "--name", name)
             yield fail(EXISTS, str(error), cause="ALLOWED_QUEUES names it", mend=mend)
         except NotLetIn as error:
-            what = f"{_who(subject)} may not send to {name}"
-            yield fail(ACCESS, what, cause=str(error), mend=_grant(subject, name, SEND))
+            yield _not_let_in(subject, name, SEND, error)
         else:
             yield ok(EXISTS, f"{name}: messages can be sent")
 
@@ -72,17 +75,24 @@ def _links(subject: Subject, queue: Queue, errors: Mapping[str, BridgeError | No
             yield fail(EXISTS, str(error), cause=cause, mend=creation(queue, name, *namespace(subject)))
             return
         if isinstance(error, NotLetIn):
-            verb = "send to" if role == SEND else "receive from"
-            what = f"{_who(subject)} may not {verb} {name}"
-            yield fail(ACCESS, what, cause=str(error), mend=_grant(subject, name, role))
+            yield _not_let_in(subject, name, role, error)
         elif error is not None:
             cause = f"{error}; is {_address(subject)} right, and may this machine reach it?"
             mend = command("az", "servicebus", "namespace", "show", *_named(subject), "--query", "status")
             yield fail(EXISTS, f"Service Bus does not answer for {name}", cause=cause, mend=mend)
             return
+    subject.queues.add(queue)
     if not any(errors.values()):
-        subject.queues.add(queue)
         yield ok(EXISTS, f"{name}: messages can be sent and received")
+
+
+def _not_let_in(subject: Subject, name: str, role: str, error: NotLetIn) -> Finding:
+    verb = "send to" if role == SEND else "receive from"
+    if subject.principal_id and not subject.settings.service_bus and not subject.azure.is_the_apps:
+        what = f"{name}: whether the app may {verb} it cannot be tried"
+        return skipped(ACCESS, what, f"who runs the doctor may not; what the app may do is told as {ROLES}")
+    what = f"{_key_or_identity(subject)} may not {verb} {name}"
+    return fail(ACCESS, what, cause=str(error), mend=_grant(subject, name, role))
 
 
 def check_queue_settings(subject: Subject) -> Iterator[Finding]:
@@ -211,18 +221,12 @@ def _grant(subject: Subject, name: str, role: str) -> str:
         keys = command("az", "servicebus", "namespace", "authorization-rule", "keys", "list",
                        *_named(subject, "--namespace-name"), "--name", "<policy>")  # fmt: skip
         return f"{keys}\n{subject.mends.set_setting('ServiceBusConnection', '<primaryConnectionString>')}"
-    scope = subject.settings.service_bus_resource_id or "<id of the namespace>"
-    principal = subject.principal_id or "<object id of the app's identity>"
-    return command(
-        "az", "role", "assignment", "create", "--assignee-object-id", principal,
-        "--assignee-principal-type", "ServicePrincipal", "--role", role, "--scope", f"{scope}/queues/{name}",
-    )  # fmt: skip
+    scope = f"{subject.settings.service_bus_resource_id or '<id of the namespace>'}/queues/{name}"
+    return command("az", "role", "assignment", "create", *assignee(subject), "--role", role, "--scope", scope)
 
 
-def _who(subject: Subject) -> str:
-    if subject.settings.service_bus:
-        return "the key in ServiceBusConnection"
-    return "the app's identity" if subject.azure.is_the_apps else "who runs the doctor"
+def _key_or_identity(subject: Subject) -> str:
+    return "the key in ServiceBusConnection" if subject.settings.service_bus else who(subject)
 
 
 def _address(subject: Subject) -> str:

@@ -6,10 +6,10 @@ from functools import cache
 
 from bridge.doctor import permissions
 from bridge.doctor.findings import Finding, fail, ok, skipped
-from bridge.doctor.identity_checks import object_id
+from bridge.doctor.identity_checks import assignee, who
 from bridge.doctor.mends import command
 from bridge.doctor.subject import Subject
-from bridge.doctor.workspace_checks import workspace_path
+from bridge.doctor.workspace_checks import group_path, workspace_path
 from bridge.domain.errors import BridgeError
 from bridge.domain.rules import DeployAction
 from bridge.settings.reader import APP_ROOT
@@ -32,11 +32,11 @@ def check_roles(subject: Subject) -> Iterator[Finding]:
             yield skipped(CHECK, f"{workspace}: roles are not looked at", cause, mend=_reader(scope))
             continue
         if missing:
-            what = f"{workspace}: {_who(subject)} may not do {len(missing)} of {len(actions)} things that the app does"
+            what = f"{workspace}: {who(subject)} may not do {len(missing)} of {len(actions)} things that the app does"
             cause = f"no role allows {', '.join(_short(each) for each in missing)}"
             yield fail(CHECK, what, cause=cause, mend=_mend(subject, scope, actions))
         else:
-            yield ok(CHECK, f"{workspace}: {_who(subject)} may do all that the app does there")
+            yield ok(CHECK, f"{workspace}: {who(subject)} may do all that the app does there")
 
 
 def needed_actions(subject: Subject) -> tuple[str, ...]:
@@ -58,12 +58,6 @@ def _missing(subject: Subject, scope: str, actions: tuple[str, ...]) -> list[str
     return permissions.of_caller(subject.azure, scope).missing(actions)
 
 
-def _who(subject: Subject) -> str:
-    if subject.principal_id:
-        return f"the identity {subject.principal_id}"
-    return "the app's identity" if subject.azure.is_the_apps else "who runs the doctor"
-
-
 def _short(action: str) -> str:
     return action.removeprefix("Microsoft.MachineLearningServices/workspaces/")
 
@@ -75,21 +69,12 @@ def _mend(subject: Subject, scope: str, actions: tuple[str, ...]) -> str:
         defined = permissions.role_named(subject.azure, scope, name)
     except BridgeError:
         defined = None
-    assign = command(
-        "az", "role", "assignment", "create", "--assignee-object-id", _principal(subject),
-        "--assignee-principal-type", "ServicePrincipal", "--role", name, "--scope", scope,
-    )  # fmt: skip
+    assign = command("az", "role", "assignment", "create", *assignee(subject), "--role", name, "--scope", scope)
     if defined is not None and not defined.missing(actions):
         return assign
     verb = "create" if defined is None else "update"
-    return f"{command('az', 'role', 'definition', verb, '--role-definition', ROLE_FILE)}\n{assign}"
-
-
-def _principal(subject: Subject) -> str:
-    if subject.principal_id:
-        return subject.principal_id
-    own = object_id(subject.azure.claims()) if subject.azure.is_the_apps else ""
-    return own or "<object id of the app's identity>"
+    define = command("az", "role", "definition", verb, "--role-definition", ROLE_FILE)
+    return f"{define}    # whose AssignableScopes have to be {group_path(subject.settings)}\n{assign}"
 
 
 def _reader(scope: str) -> str:

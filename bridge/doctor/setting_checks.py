@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from functools import cache
 
-from bridge.doctor.findings import Finding, fail, ok, warn
+from bridge.doctor.findings import Finding, fail, ok, skipped, warn
 from bridge.doctor.subject import Subject, setting_of
 from bridge.settings.app_settings import Settings
 from bridge.settings.channels import is_channel_setting
@@ -41,6 +41,8 @@ def check_settings(subject: Subject) -> Iterator[Finding]:
                 cause=f"it looks like {meant}",
                 mend=f"{subject.mends.set_setting(meant, 'the same value')}\n{subject.mends.remove_setting(name)}",
             )
+    for name in sorted(subject.references):
+        yield skipped(CHECK, f"the value of {name} is in Key Vault", "only the app can read it")
     if not subject.problems:
         yield ok(CHECK, "all settings can be used")
 

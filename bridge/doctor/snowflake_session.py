@@ -12,6 +12,7 @@ from bridge.domain.errors import BridgeError
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
 LOGIN_SECONDS = 10
 QUERY_SECONDS = 15
+CLOSE_SECONDS = 2
 
 
 class SnowflakeRefused(BridgeError):
@@ -50,7 +51,9 @@ class SnowflakeSession:
             yield cls(connection)
         finally:
             # The server may be gone, and who asked has the answers.
-            threading.Thread(target=connection.close, daemon=True).start()
+            closing = threading.Thread(target=connection.close, daemon=True)
+            closing.start()
+            closing.join(CLOSE_SECONDS)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """By lower-case names. Raises: SnowflakeRefused."""

@@ -34,6 +34,8 @@ class Subject:
     #: What is wrong with the settings; those concerned are empty or have their defaults.
     problems: tuple[str, ...]
     mends: Mends
+    #: Settings whose values are in Key Vault; nothing is said against them.
+    references: frozenset[str] = frozenset()
     azure: Azure
     clocks: Clocks
     app: AppAddress = field(default_factory=AppAddress)
@@ -41,13 +43,18 @@ class Subject:
     principal_id: str = ""
     catalogue: Catalogue | None = None
     rules: Rules | None = None
+    #: Whether the app runs elsewhere, with files of its own.
+    is_elsewhere: bool = False
+    #: Whether Azure can be asked.
+    has_token: bool = False
     #: Those that exist and may be read.
     workspaces: set[str] = field(default_factory=set)
     queues: set[Queue] = field(default_factory=set)
 
     @property
     def wrong_settings(self) -> frozenset[str]:
-        return frozenset(setting_of(problem) for problem in self.problems)
+        """Those whose values are not known, for one reason or another."""
+        return frozenset(setting_of(problem) for problem in self.problems) | self.references
 
 
 def setting_of(problem: str) -> str:

@@ -1,6 +1,7 @@
 """What Azure's management API shows of the laptop: who may do what, and the subscription that brings events."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from bridge.local import endpoints
@@ -13,7 +14,7 @@ _STORAGE = (
 )
 
 
-def resources() -> dict[str, Any]:
+def resources(settings: Mapping[str, str]) -> dict[str, Any]:
     """As SECURITY.md wants it: least privilege, and the events of the workspace to the queue `inbound-events`."""
     role = json.loads((ROOT / "examples" / "azure" / "azureml_role.json").read_text(encoding="utf-8"))
     sender: dict[str, Any] = {
@@ -35,6 +36,18 @@ def resources() -> dict[str, Any]:
         "system_topics": [
             {"name": "aml-events", "source": endpoints.WORKSPACE_ID, "subscriptions": [_subscription()]},
         ],
+        "sites": [_site(settings)],
+    }
+
+
+def _site(settings: Mapping[str, str]) -> dict[str, Any]:
+    """The app; it is reached at an address of its own here."""
+    group = f"/subscriptions/{endpoints.SUBSCRIPTION}/resourceGroups/{endpoints.RESOURCE_GROUP}"
+    return {
+        "id": f"{group}/providers/Microsoft.Web/sites/{endpoints.APP_HOST.partition('.')[0]}",
+        "host": endpoints.APP_HOST,
+        "identity": {"type": "SystemAssigned", "principalId": endpoints.APP_IDENTITY_ID},
+        "settings": dict(settings),
     }
 
 

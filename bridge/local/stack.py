@@ -122,7 +122,7 @@ class Stack:
                 "aml", ports.azure_ml, ports.azure_ml_control,
                 "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
                 "--workspace-scope", endpoints.WORKSPACE_ID,
-                "--resources", self._file("resources.json", azure_resources.resources()),
+                "--resources", self._file("resources.json", azure_resources.resources(self.settings)),
                 "--service-bus-control", url(ports.service_bus_control),
                 "--service-bus-scope", endpoints.SERVICE_BUS_ID,
                 log_file=self.log_file("azure_ml"),

@@ -109,3 +109,19 @@ def test_answers_say_what_time_it_is_even_when_it_is_wrong(aml: AmlService) -> N
     ahead = parsedate_to_datetime(answer.headers["Date"]) - datetime.now(UTC)
     assert 3500 < ahead.total_seconds() < 3700
     assert len(answer.headers.get_list("Date")) == 1
+
+
+def test_an_app_is_shown_with_its_identity_and_its_settings(aml: AmlService) -> None:
+    app = f"{RESOURCE_GROUP}/providers/Microsoft.Web/sites/app"
+    site = {"id": app, "host": "app.test", "identity": {"principalId": PRINCIPAL}, "settings": {"A": "1"}}
+    aml.control.put("/resources", json={**RESOURCES, "sites": [site]}).raise_for_status()
+
+    shown_site = aml.http.get(app, params=VERSION).json()
+    settings = aml.http.post(f"{app}/config/appsettings/list", params=VERSION).json()
+
+    assert shown_site["properties"]["defaultHostName"] == "app.test"
+    assert shown_site["identity"]["principalId"] == PRINCIPAL
+    assert settings["properties"] == {"A": "1"}
+    assert [each["subscriptionId"] for each in shown(aml, "/subscriptions")] == [SUBSCRIPTION]
+    assert aml.http.get(f"{app}2", params=VERSION).status_code == 404
+    aml.begin()

@@ -35,9 +35,9 @@ class App:
 
 
 @contextmanager
-def answering() -> Iterator[App]:
+def answering(app: App | None = None) -> Iterator[App]:
     """The app, while it listens."""
-    found = App()
+    found = app or App()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -53,6 +53,9 @@ def test_programs_get_one_document(settings_file: Path, capsys: pytest.CaptureFi
         (["--principal-id", "my-app"], "give an object id"),
         (["--local", "--settings", "x.json"], "--local and --settings"),
         (["--settings", "not-there.json"], "cannot be read"),
+        (["--app", "my-app"], "--app and --resource-group go together"),
+        (["--app", "my-app", "--resource-group", "g", "--local"], "--app has its own settings"),
+        (["--local", "--key", "k"], "--local has its own address and key"),
     ],
 )
 def test_a_wrong_command_line_is_told(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

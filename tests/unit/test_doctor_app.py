@@ -1,9 +1,8 @@
 """What the doctor makes of an app that answers otherwise than it should."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from bridge.doctor.findings import Finding, Status
 from bridge.doctor.mends import Mends
 from bridge.doctor.subject import AppAddress
 from bridge.local.processes import free_port
+from tests.unit.answering_app import KEY, App, answering
 from tests.unit.doctor_subject import subject_of
 
 WELL = {
@@ -22,57 +22,38 @@ WELL = {
 }
 
 
-class App:
-    """Answers by path as it is told to."""
+@dataclass
+class ExaminedApp(App):
+    """Answers by path."""
 
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = dict(WELL)
-        self.keys: list[str | None] = []
-        self.url = ""
+    answers: dict[str, tuple[int, Any]] = field(default_factory=lambda: dict(WELL))
+
+    def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        self.status, self.answer = self.answers[handler.path]
+        super().handle(handler)
 
     def examined(self, **address: str) -> list[Finding]:
         subject = subject_of({})
-        subject.app = AppAddress(**{"url": self.url, "key": "the-key", **address})
+        subject.app = AppAddress(**{"url": self.url, "key": KEY, **address})
         subject.mends = Mends(app="my-app", app_group="my-group")
         return list(check_app(subject))
 
 
 @pytest.fixture
-def app() -> Iterator[App]:
-    found = App()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.keys.append(self.headers.get("x-functions-key"))
-            status, answer = found.answers[self.path]
-            content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            if status == 302:
-                self.send_header("location", "/elsewhere")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is overridden
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        found.url = f"http://127.0.0.1:{server.server_address[1]}"
+def app() -> Iterator[ExaminedApp]:
+    found = ExaminedApp()
+    with answering(found):
         yield found
-        server.shutdown()
-        thread.join()
 
 
-def test_an_app_that_is_well_is_asked_for_its_health_without_the_key(app: App) -> None:
+def test_an_app_that_is_well_is_asked_for_its_health_without_the_key(app: ExaminedApp) -> None:
     findings = app.examined()
 
     assert [(each.check, each.status) for each in findings] == [("app.health", Status.OK), ("app.key", Status.OK)]
-    assert app.keys == [None, "the-key"]
+    assert [headers.get("x-functions-key") for headers in app.sent_headers] == [None, KEY]
 
 
-def test_an_app_without_right_settings_says_so(app: App) -> None:
+def test_an_app_without_right_settings_says_so(app: ExaminedApp) -> None:
     app.answers["/api/v1/health"] = (503, {"title": "Not configured", "detail": "2 problems; the app's log lists them"})
 
     (found,) = app.examined()
@@ -83,7 +64,7 @@ def test_an_app_without_right_settings_says_so(app: App) -> None:
 
 
 @pytest.mark.parametrize("answer", [(200, b"<html>"), (200, {}), (404, b""), (302, b"")])
-def test_what_is_not_the_app_is_told(app: App, answer: tuple[int, Any]) -> None:
+def test_what_is_not_the_app_is_told(app: ExaminedApp, answer: tuple[int, Any]) -> None:
     app.answers["/api/v1/health"] = answer
 
     (found,) = app.examined()
@@ -91,7 +72,7 @@ def test_what_is_not_the_app_is_told(app: App, answer: tuple[int, Any]) -> None:
     assert found.what == f"the app is not well: it answers {answer[0]}"
 
 
-def test_another_version_is_a_warning(app: App) -> None:
+def test_another_version_is_a_warning(app: ExaminedApp) -> None:
     app.answers["/api/v1/health"] = (200, {"status": "ok", "version": "0.0.1"})
 
     found = {each.check: each for each in app.examined()}
@@ -102,21 +83,21 @@ def test_another_version_is_a_warning(app: App) -> None:
     assert found["app.key"].status is Status.OK
 
 
-def test_without_a_key_callers_are_not_tried(app: App) -> None:
+def test_without_a_key_callers_are_not_tried(app: ExaminedApp) -> None:
     findings = app.examined(key="")
 
     assert findings[-1].status is Status.SKIPPED
     assert findings[-1].cause == "BRIDGE_KEY is not set"
 
 
-def test_an_app_that_fails_for_callers_is_told(app: App) -> None:
+def test_an_app_that_fails_for_callers_is_told(app: ExaminedApp) -> None:
     app.answers["/api/v1/pipelines"] = (500, b"")
 
     assert app.examined()[-1].what == "the app answers a caller with 500"
 
 
 def test_an_app_that_is_not_there_is_told() -> None:
-    gone = App()
+    gone = ExaminedApp()
     gone.url = f"http://127.0.0.1:{free_port()}"
 
     (found,) = gone.examined()
@@ -125,7 +106,7 @@ def test_an_app_that_is_not_there_is_told() -> None:
 
 
 def test_a_key_does_not_travel_unencrypted() -> None:
-    gone = App()
+    gone = ExaminedApp()
     gone.url = "http://my-app.azurewebsites.net"
 
     (found,) = gone.examined()

@@ -7,7 +7,7 @@ from bridge.doctor.examination import Examination, Group
 from bridge.doctor.examine import GROUPS
 from bridge.doctor.findings import Finding, Status, fail, ok, skipped, worst
 from bridge.doctor.subject import Subject
-from bridge.domain.errors import PermanentError
+from bridge.domain.errors import AccessDenied, PermanentError
 from tests.unit.doctor_subject import subject_of
 
 
@@ -88,13 +88,19 @@ def test_an_error_is_a_finding_without_its_traceback_and_the_others_are_told_all
         raise PermanentError("Azure, GET x: 400 no", code="NO")
         yield
 
+    def denied(_: Subject) -> Iterator[Finding]:
+        yield ok("denied", "so far")
+        raise AccessDenied("Azure, GET y: 403 no right", code="ACCESS_DENIED")
+
     def broken(_: Subject) -> Iterator[Finding]:
         yield ok("broken", "so far")
         raise KeyError("value")
 
-    found = told(Group(name="refused", check=refused), Group(name="broken", check=broken), Group(name="c", check=well))
+    groups = {"refused": refused, "denied": denied, "broken": broken, "c": well}
+    found = told(*(Group(name=name, check=check) for name, check in groups.items()))
 
     assert found["refused"][0].cause == "Azure, GET x: 400 no"
+    assert found["denied"][1].status is Status.SKIPPED
     assert found["broken"][1].cause == "a defect of the doctor: KeyError: 'value'"
     assert found["c"] == [ok("well", "it is well")]
 

@@ -16,6 +16,7 @@ from bridge.local.aml.job_routes import job_routes
 from bridge.local.aml.model_routes import model_routes
 from bridge.local.aml.operation_routes import operation_routes
 from bridge.local.aml.service_bus_routes import service_bus_routes
+from bridge.local.aml.site_routes import site_routes
 from bridge.local.aml.state import AmlEmulator
 from bridge.local.aml.system_topics import system_topic_routes
 from bridge.local.aml.workspace_routes import workspace_routes
@@ -36,6 +37,7 @@ def arm_app(emulator: AmlEmulator) -> ASGIApp:
         *service_bus_routes(emulator.options),
         *authorization_routes(emulator),
         *system_topic_routes(emulator),
+        *site_routes(emulator),
         Route("/{path:path}", _not_emulated, methods=_METHODS),
     ]
     return Front(Starlette(routes=routes, exception_handlers={ArmError: _refused}), emulator)
