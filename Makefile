@@ -4,7 +4,8 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos fuzz bench bench-ledger bench-pacing simulate audit licences requirements clean
+.PHONY: help setup demo test lint chaos fuzz bench bench-ledger bench-pacing simulate audit licences reference links
+.PHONY: requirements clean
 .PHONY: sql-deploy sql-teardown sql-dry-run
 
 help:
@@ -27,6 +28,8 @@ help:
 	@echo "                   ARGS='--table --plot docs/scale.svg' and others: -h"
 	@echo "make audit         known vulnerabilities of what the app installs; needs the network, and fails without it"
 	@echo "make licences      write docs/licences.md"
+	@echo "make reference     write docs/settings.md, docs/http-api.md and the commands of docs/cli.md from the code"
+	@echo "make links         ask the external links of all documents; needs the network"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
 	@echo "make clean         remove both environments and caches"
 
@@ -102,6 +105,13 @@ audit: setup
 
 licences: setup
 	@.venv/bin/python -m audit.licences
+
+reference: setup
+	@.venv/bin/python -m reference
+	@.venv/bin/python -m bridge.cli.reference
+
+links: setup
+	@.venv/bin/python -m audit.links --check
 
 requirements:
 	uv pip compile pyproject.toml --universal --no-header --quiet -o requirements.txt
