@@ -178,7 +178,7 @@ def test_a_misspelt_setting_is_the_cause_of_the_missing_one(mistaken: dict[str, 
 
     assert found.what == "RUN_EVENTS_QUEUE is not set"
     assert "RUN_EVENT_QUEUE is set, which nothing reads" in found.cause
-    assert "--setting RUN_EVENTS_QUEUE=run-events" in found.mend
+    assert "--setting 'RUN_EVENTS_QUEUE=<value of RUN_EVENT_QUEUE>'" in found.mend
 
 
 def test_a_setting_that_nothing_reads_is_told_with_the_one_that_was_meant(mistaken: dict[str, list[Finding]]) -> None:
