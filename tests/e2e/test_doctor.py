@@ -422,8 +422,10 @@ def test_a_missing_subscription_is_told_with_the_template_that_makes_it(planted_
     found = faults(planted_otherwise)["events.subscription"]
 
     assert found.what == "events of laptop-ws go nowhere"
-    assert "--template-file examples/events/workspace_events.bicep" in found.mend
-    assert f"workspaceId={WORKSPACE_ID} serviceBusNamespace=laptop" in found.mend
+    assert found.mend == (
+        "az deployment group create --resource-group laptop --template-file infra/workspace_events.bicep --parameters "
+        "workspaceName=laptop-ws bridgeResourceGroup=laptop serviceBusNamespace=laptop 'storageAccount=<of the app>'"
+    )
 
 
 def test_a_refused_login_is_told_in_the_words_of_snowflake(planted_otherwise: list[Finding]) -> None:
