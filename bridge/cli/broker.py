@@ -3,7 +3,7 @@
 Looking is peeking, which locks and changes nothing. Nothing here is deployed.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,15 +45,6 @@ class DeadMessage:
     body: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replayed:
-    """What came of sending dead messages again."""
-
-    sent: Sequence[int]
-    #: Sent, but the dead one may still be there: it will be sent once more.
-    kept: Sequence[int]
-
-
 class Broker:
     """The namespace of one app; one connection for all that a command asks."""
 
@@ -71,26 +62,20 @@ class Broker:
         with self._receiver(queue) as receiver:
             return frozenset(int(message.sequence_number or 0) for message in _peeked(receiver, limit=MOST, first=0))
 
-    def replay(self, queue: Queue, wanted: frozenset[int], step: Callable[[], None]) -> Replayed:
-        """Sends these dead messages again, each before it is taken from the dead-letter queue. Raises: Refused.
+    def replay(self, queue: Queue, wanted: frozenset[int]) -> Iterator[tuple[int, bool]]:
+        """Sends these dead messages again, each before it is taken from the dead-letter queue.
 
-        Whatever goes wrong in between leaves a message twice, never none: who reads the queue has to bear that.
+        Gives each one's number once it is sent, and whether the dead one is gone. Whatever goes wrong in between
+        leaves a message twice, never none: who reads the queue has to bear that. Raises: Refused.
         """
-        sent: list[int] = []
-        kept: list[int] = []
         with (
             self._receiver(queue) as receiver,
             self._client.get_queue_sender(self._names[queue]) as sender,
             closing(_received(receiver, wanted)) as messages,
         ):
             for message in messages:
-                number = int(message.sequence_number or 0)
                 sender.send_messages(_copy(message))
-                sent.append(number)
-                if not _completed(receiver, message):
-                    kept.append(number)
-                step()
-        return Replayed(sent=sent, kept=kept)
+                yield int(message.sequence_number or 0), _completed(receiver, message)
 
     @contextmanager
     def _receiver(self, queue: Queue) -> "Iterator[ServiceBusReceiver]":

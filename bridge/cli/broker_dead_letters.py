@@ -11,7 +11,7 @@ from bridge.cli.progress import working
 from bridge.domain.queues import Queue
 
 if TYPE_CHECKING:
-    from bridge.cli.broker import Broker, DeadMessage, Replayed
+    from bridge.cli.broker import Broker, DeadMessage
 
 _COLUMNS = ("queue", "sequence_number", "enqueued_at", "reason", "delivery_count", "message_id", "description")
 #: Characters of a description in a table.
@@ -70,17 +70,11 @@ def replay(environ: Mapping[str, str], queue: Queue, sequence_number: int | None
             wanted = found.numbers(queue)
         else:
             wanted = frozenset({_one(found, queue, sequence_number).sequence_number})
-        with working("sending again", total=len(wanted)) as step:
-            replayed = found.replay(queue, wanted, step) if wanted else None
-    return _ended(queue, wanted, replayed, as_json=as_json)
-
-
-def _ended(queue: Queue, wanted: frozenset[int], replayed: "Replayed | None", *, as_json: bool) -> int:
-    sent, kept = (replayed.sent, replayed.kept) if replayed else ((), ())
-    missed = sorted(wanted - set(sent))
-    answer = {"queue": queue, "replayed": list(sent), "still_there": list(kept), "not_found": missed}
+        sent = _sent_again(found, queue, wanted) if wanted else {}
+    kept = [number for number, is_gone in sent.items() if not is_gone]
+    missed = sorted(wanted - sent.keys())
     if as_json:
-        write_json(answer)
+        write_json({"queue": queue, "replayed": list(sent), "still_there": kept, "not_found": missed})
     else:
         write([f"{queue}: {len(sent)} of {len(wanted)} dead letters were sent again"])
     if kept:
@@ -88,6 +82,19 @@ def _ended(queue: Queue, wanted: frozenset[int], replayed: "Replayed | None", *,
     if missed:
         say("the others are held or were taken by somebody else: look again in five minutes")
     return FAILED if missed else DONE
+
+
+def _sent_again(found: "Broker", queue: Queue, wanted: frozenset[int]) -> dict[int, bool]:
+    """Whether each that was sent is gone from the dead letters."""
+    sent: dict[int, bool] = {}
+    try:
+        with working("sending again", total=len(wanted)) as step:
+            for number, is_gone in found.replay(queue, wanted):
+                sent[number] = is_gone
+                step()
+    except Refused as error:
+        raise Refused(f"{error}\n{len(sent)} of {len(wanted)} dead letters were sent again before that") from error
+    return sent
 
 
 def _one(found: "Broker", queue: Queue, sequence_number: int) -> "DeadMessage":
