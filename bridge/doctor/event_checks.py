@@ -18,7 +18,7 @@ from bridge.domain.queues import Queue
 CHECK, DOOR, TYPES = "events.subscription", "events.door", "events.types"
 SCHEMA, DEAD, STATE = "events.schema", "events.dead-letters", "events.state"
 VERSION = "2022-06-15"
-TEMPLATE = "examples/events/workspace_events.bicep"
+TEMPLATE = "infra/workspace_events.bicep"
 PREFIX = "Microsoft.MachineLearningServices."
 EVENT_TYPES = ("RunStatusChanged", "RunCompleted", "ModelRegistered", "ModelDeployed", "DatasetDriftDetected")
 SCHEMAS = frozenset({"EventGridSchema", "CloudEventSchemaV1_0"})
@@ -193,12 +193,11 @@ def _state(delivery: Delivery) -> Iterator[Finding]:
 
 
 def _deploy(subject: Subject, workspace: str, topic: str = "") -> str:
-    """The template of the project, which makes topic, subscription and the right to send."""
+    """The project's template, which makes topic, subscription and the right to send; a topic that is there stays."""
     group, name = namespace(subject)
-    path = workspace_path(subject.settings, workspace)
-    line = command(
-        "az", "deployment", "group", "create", "--resource-group", group, "--template-file", TEMPLATE,
-        "--parameters", f"workspaceId={path}", f"serviceBusNamespace={name}",
+    parameters = [f"workspaceName={workspace}", f"bridgeResourceGroup={group}", f"serviceBusNamespace={name}"]
+    return command(
+        "az", "deployment", "group", "create", "--resource-group", subject.settings.resource_group,
+        "--template-file", TEMPLATE, "--parameters", *parameters, "storageAccount=<of the app>",
+        *([f"topicName={topic}"] if topic else []),
     )  # fmt: skip
-    hint = f"    # its topic is called {topic}: rename the template's" if topic else ""
-    return f"{line} 'storageAccount=<storage account>'{hint}"

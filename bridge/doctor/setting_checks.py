@@ -39,7 +39,7 @@ def check_settings(subject: Subject) -> Iterator[Finding]:
                 SPELLING,
                 f"{name} is set, and nothing reads it",
                 cause=f"it looks like {meant}",
-                mend=f"{subject.mends.set_setting(meant, 'the same value')}\n{subject.mends.remove_setting(name)}",
+                mend=_renaming(subject, name, meant),
             )
     for name in sorted(subject.references):
         yield skipped(CHECK, f"the value of {name} is in Key Vault", "only the app can read it")
@@ -51,11 +51,16 @@ def _problem(subject: Subject, problem: str, strangers: Mapping[str, str]) -> Fi
     name = setting_of(problem)
     wrong = next((stranger for stranger, meant in strangers.items() if meant == name), None)
     if wrong is not None and "is not set" in problem:
-        mend = f"{subject.mends.set_setting(name, subject.environ[wrong])}\n{subject.mends.remove_setting(wrong)}"
-        return fail(CHECK, problem, cause=f"{wrong} is set, which nothing reads: {name} was probably meant", mend=mend)
+        cause = f"{wrong} is set, which nothing reads: {name} was probably meant"
+        return fail(CHECK, problem, cause=cause, mend=_renaming(subject, wrong, name))
     if _LEAVE_OUT.search(problem):
         return fail(CHECK, problem, mend=subject.mends.remove_setting(name))
     return fail(CHECK, problem, mend=subject.mends.set_setting(name, _value(name)))
+
+
+def _renaming(subject: Subject, wrong: str, right: str) -> str:
+    """Without the value: what is misspelt may be a secret, and is not known as one."""
+    return f"{subject.mends.set_setting(right, f'<value of {wrong}>')}\n{subject.mends.remove_setting(wrong)}"
 
 
 def _value(name: str) -> str:

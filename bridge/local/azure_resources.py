@@ -56,7 +56,7 @@ def _assignment(role: str, scope: str) -> dict[str, str]:
 
 
 def _subscription() -> dict[str, Any]:
-    """As examples/events/workspace_events.bicep makes it."""
+    """As infra/workspace_events.bicep makes it."""
     mapping = {"name": "bridge_door", "type": "Static", "properties": {"value": "workspace", "isSecret": False}}
     queue = f"{endpoints.SERVICE_BUS_ID}/queues/{endpoints.QUEUES['INBOUND_EVENTS_QUEUE']}"
     identity = {"type": "SystemAssigned"}

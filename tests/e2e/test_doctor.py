@@ -178,7 +178,7 @@ def test_a_misspelt_setting_is_the_cause_of_the_missing_one(mistaken: dict[str, 
 
     assert found.what == "RUN_EVENTS_QUEUE is not set"
     assert "RUN_EVENT_QUEUE is set, which nothing reads" in found.cause
-    assert "--setting RUN_EVENTS_QUEUE=run-events" in found.mend
+    assert "--setting 'RUN_EVENTS_QUEUE=<value of RUN_EVENT_QUEUE>'" in found.mend
 
 
 def test_a_setting_that_nothing_reads_is_told_with_the_one_that_was_meant(mistaken: dict[str, list[Finding]]) -> None:
@@ -422,8 +422,10 @@ def test_a_missing_subscription_is_told_with_the_template_that_makes_it(planted_
     found = faults(planted_otherwise)["events.subscription"]
 
     assert found.what == "events of laptop-ws go nowhere"
-    assert "--template-file examples/events/workspace_events.bicep" in found.mend
-    assert f"workspaceId={WORKSPACE_ID} serviceBusNamespace=laptop" in found.mend
+    assert found.mend == (
+        "az deployment group create --resource-group laptop --template-file infra/workspace_events.bicep --parameters "
+        "workspaceName=laptop-ws bridgeResourceGroup=laptop serviceBusNamespace=laptop 'storageAccount=<of the app>'"
+    )
 
 
 def test_a_refused_login_is_told_in_the_words_of_snowflake(planted_otherwise: list[Finding]) -> None:

@@ -29,7 +29,9 @@ def test_it_tells_group_by_group_what_is_wrong_and_how_to_mend_it(
     place = told.index("  ✗ AML_WORKSPACE is not set  [settings]")
     assert told[0] == "settings"
     assert told[place + 1] == "      cause: AML_WORKSPCE is set, which nothing reads: AML_WORKSPACE was probably meant"
-    assert told[place + 2] == f'      mend: in {settings_file}, under "Values": "AML_WORKSPACE": "ws"'
+    assert (
+        told[place + 2] == f'      mend: in {settings_file}, under "Values": "AML_WORKSPACE": "<value of AML_WORKSPCE>"'
+    )
     assert told[place + 3] == f"      mend: in {settings_file}, leave out AML_WORKSPCE"
     assert "  - snowflake: not looked at" in told
     assert told[-1].endswith(" s")

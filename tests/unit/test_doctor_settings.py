@@ -61,6 +61,17 @@ def test_every_problem_has_a_mend_and_an_invented_value_is_not_offered_as_one() 
     assert mends["AML_WORKSPACE"].endswith("'AML_WORKSPACE=<such as my-workspace>'")
 
 
+def test_the_value_of_a_misspelt_setting_is_not_shown_because_it_may_be_a_secret() -> None:
+    secret = "a-key-that-nobody-may-see"
+    environ = {"SNOWFLAKE_AUTHENTICATOR": "OAUTH", "SNOWFLAKE_TOKN": secret, "SNOWFLAKE_PASWORD": secret}
+
+    findings = list(check_settings(subject_of(environ)))
+
+    assert "SNOWFLAKE_TOKN is set" in repr(findings)
+    assert "SNOWFLAKE_PASWORD is set" in repr(findings)
+    assert secret not in repr(findings)
+
+
 def test_where_there_is_no_setting_at_all_one_finding_is_enough() -> None:
     (found,) = check_settings(subject_of({"PATH": "/bin", "BRIDGE_URL": "https://my-app.azurewebsites.net"}))
 
