@@ -112,7 +112,12 @@ class EntraAuthenticator:
             raise ValueError(f"the header {client_principal.HEADER}: {error}") from error
         checks: Any = {f"verify_{claim}": True for claim in ("exp", "nbf", "iat", "aud", "iss")}
         options: Any = {"verify_signature": False, "require": _REQUIRED, **checks}
-        return dict(jwt.decode(unsigned, options=options, **self._expected()))
+        claims = dict(jwt.decode(unsigned, options=options, **self._expected()))
+        if not self._issuers.values() & claims.keys():
+            # An id token: a person has signed in to this very application in a browser. It names nobody else, and no
+            # program gets one for itself.
+            claims |= {self._issuers[claims["iss"]]: claims["aud"], "idtyp": "user"}
+        return claims
 
     def _expected(self) -> dict[str, Any]:
         return {"audience": self._audiences, "issuer": list(self._issuers), "leeway": LEEWAY_SECONDS}

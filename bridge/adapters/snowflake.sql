@@ -182,14 +182,11 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY ID, DOOR ORDER BY RECORDED_AT) = 1
 ORDER BY COALESCE(EVENT_TIME, RECORDED_AT), ID, DOOR
 LIMIT ?;
 
--- name: search_runs
--- A page of the runs that people look at, newest first, with the columns that it shows: those that began since then,
--- and all that have not ended. A NULL bind does not restrict. Of the ids in one text each is found as a part of it.
-SELECT
-  RUN_ID, STATUS, PIPELINE, ATTEMPT, SOURCE, PRINCIPAL, RERUN_OF, RUN_SECONDS, STARTED_AT, ENDED_AT, ERROR_CODE,
-  COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) AS BEGAN_AT,
-  LEFT(r.ERROR_MESSAGE, 500) AS ERROR_MESSAGE
-FROM RUNS r
+-- part: looked_at
+-- Runs that people look at: those that began since then, and all that have not ended. A NULL bind does not restrict. Of
+-- the ids in one text, each is found as a part of it.
+SELECT *, COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) AS BEGAN_AT
+FROM RUNS
 WHERE (
     COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) >= TO_TIMESTAMP_TZ(?)
     OR STATUS NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'REJECTED')
@@ -201,48 +198,37 @@ WHERE (
     OR CONTAINS(
       LOWER(
         RUN_ID || ' ' || COALESCE(PIPELINE, '') || ' ' || COALESCE(ERROR_CODE, '') || ' '
-        || COALESCE(r.ERROR_MESSAGE, '') || ' ' || COALESCE(SOURCE, '') || ' ' || COALESCE(PRINCIPAL, '') || ' ' || COALESCE(QUERY_ID, '') || ' '
-        || COALESCE(QUERY_BATCH_ID, '') || ' ' || COALESCE(CORRELATION_ID, '') || ' ' || COALESCE(RERUN_OF, '')
+        || COALESCE(ERROR_MESSAGE, '') || ' ' || COALESCE(SOURCE, '') || ' ' || COALESCE(PRINCIPAL, '') || ' '
+        || COALESCE(QUERY_ID, '') || ' ' || COALESCE(QUERY_BATCH_ID, '') || ' ' || COALESCE(CORRELATION_ID, '') || ' '
+        || COALESCE(RERUN_OF, '')
       ),
       LOWER(?)
     )
-  )
-  AND (
-    ? IS NULL
-    OR STATUS = ?
-    OR (? = 'ACTIVE' AND STATUS NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'REJECTED'))
-  )
-ORDER BY BEGAN_AT DESC, RUN_ID
+  );
+
+-- name: search_runs
+-- A page of them, newest first, with the columns that it shows: what no one selects of the view is not computed.
+SELECT
+  f.RUN_ID, f.STATUS, f.PIPELINE, f.ATTEMPT, f.SOURCE, f.PRINCIPAL, f.RERUN_OF, f.RUN_SECONDS, f.STARTED_AT, f.ENDED_AT,
+  f.ERROR_CODE, f.BEGAN_AT,
+  LEFT(f.ERROR_MESSAGE, 500) AS ERROR_MESSAGE
+FROM (
+<% looked_at %>
+) f
+WHERE ? IS NULL
+  OR f.STATUS = ?
+  OR (? = 'ACTIVE' AND f.STATUS NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'REJECTED'))
+ORDER BY f.BEGAN_AT DESC, f.RUN_ID
 LIMIT ? OFFSET ?;
 
 -- name: run_totals
--- All that the page counts, in one statement: the runs of search_runs whatever their status, by time, by pipeline and
--- together; dead letters by queue; what rules did; and up to when the ledger is written.
+-- All that the page counts, in one statement: those runs whatever their status, by time, by pipeline and together; dead
+-- letters by queue; what rules did; and up to when the ledger is written.
 WITH FOUND AS (
-  SELECT
-    STATUS,
-    PIPELINE,
-    RUN_SECONDS,
-    COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) AS BEGAN_AT
-  FROM RUNS
-  WHERE (
-      COALESCE(ACCEPTED_AT, SUBMITTED_AT, LAST_RECORDED_AT) >= TO_TIMESTAMP_TZ(?)
-      OR STATUS NOT IN ('COMPLETED', 'FAILED', 'CANCELED', 'REJECTED')
-    )
-    AND (? IS NULL OR PIPELINE = ?)
-    AND (
-      ? IS NULL
-      OR CONTAINS(?, RUN_ID)
-      OR CONTAINS(
-        LOWER(
-          RUN_ID || ' ' || COALESCE(PIPELINE, '') || ' ' || COALESCE(ERROR_CODE, '') || ' '
-          || COALESCE(ERROR_MESSAGE, '') || ' ' || COALESCE(SOURCE, '') || ' ' || COALESCE(PRINCIPAL, '') || ' '
-          || COALESCE(QUERY_ID, '') || ' ' || COALESCE(QUERY_BATCH_ID, '') || ' ' || COALESCE(CORRELATION_ID, '') || ' '
-          || COALESCE(RERUN_OF, '')
-        ),
-        LOWER(?)
-      )
-    )
+  SELECT STATUS, PIPELINE, RUN_SECONDS, BEGAN_AT
+  FROM (
+<% looked_at %>
+  )
 )
 SELECT
   'time' AS KIND,

@@ -193,6 +193,8 @@ def app_settings(ports: Ports) -> dict[str, str]:
         "RULES_FILE": str(ROOT / "rules.yaml"),
         "SWEEP_SCHEDULE": "0 0 3 * * *",
         "RECORD_WINDOW_SECONDS": "1",
+        # Whoever tries the page wants to try its buttons.
+        "DASHBOARD_ACTIONS": "true",
         # The emulator takes what comes, unless it is told to have Azure ML's limits.
         "AML_WRITES_PER_SECOND": "1000",
         "EXECUTE_MAX_INSTANCES": "1",

@@ -20,7 +20,7 @@ def find_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
     if not is_run_id(run_id):
         return None
     try:
-        live = _live(run_id, bridge)
+        live = live_run(run_id, bridge)
     except (RetryableError, PermanentError):  # also when the app's identity may not look
         return bridge.ledger.run(run_id)
     return live or bridge.ledger.run(run_id)
@@ -31,7 +31,8 @@ def find_runs(wanted: RunFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:
     return bridge.ledger.runs(wanted)
 
 
-def _live(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
+def live_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
+    """What Azure ML says of the run's job; None when there is none. Raises: RetryableError, PermanentError."""
     found = find_job(run_id, bridge)
     if found is None:
         return None

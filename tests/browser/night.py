@@ -31,7 +31,7 @@ def night(now: datetime, seed: int = 7) -> Records:
     """Records as the app itself would have written them; the same for the same seed."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     runs = [facts for each in PIPELINES for facts in _runs(rng, now, each)]
-    runs += [_waiting(now), _rejected(now), _gave_up(now)]
+    runs += [_waiting(now), _rejected(now), _gave_up(now), _running(now, 3), _running(now, 17)]
     return Records(
         run_events=tuple(fact for facts in runs for fact in facts),
         dead_letters=tuple(_letters(now)),
@@ -98,6 +98,16 @@ def _waiting(now: datetime) -> list[RunEvent]:
         events.bridge_fact(name, BridgeStatus.ACCEPTED, 1, at, pipeline="churn-training", principal="key", inputs={}),
         events.bridge_fact(name, BridgeStatus.SUBMITTING, 1, at + timedelta(seconds=2)),
         events.note(name, Note.WAITING, at + timedelta(seconds=2), "1", {"message": "4 of 4 places are taken"}),
+    ]
+
+
+def _running(now: datetime, minutes: int) -> list[RunEvent]:
+    name, at = run_id(f"running {minutes}"), now - timedelta(minutes=minutes)
+    columns: dict[str, Any] = {"pipeline": "price-elasticity", "principal": "key", "inputs": {}}
+    return [
+        events.bridge_fact(name, BridgeStatus.ACCEPTED, 1, at, **columns),
+        events.job_fact(name, JobStatus.SUBMITTED, at, **columns),
+        events.job_fact(name, JobStatus.RUNNING, at + timedelta(minutes=1), started_at=at + timedelta(minutes=1)),
     ]
 
 

@@ -22,9 +22,8 @@ ROLE_TYPE = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 
 def authenticator(entra: EntraService, **options: Any) -> EntraAuthenticator:
     audiences = {form for app in (APP, OLD_APP) for form in (app, f"api://{app}")}
-    return EntraAuthenticator(
-        tenant_id=TENANT, audiences=audiences, client_ids={CLIENT}, authority=entra.url, **options
-    )
+    given = {"audiences": audiences, **options}
+    return EntraAuthenticator(tenant_id=TENANT, client_ids={CLIENT}, authority=entra.url, **given)
 
 
 def bearer(token: str, **headers: str) -> dict[str, str]:
@@ -160,6 +159,34 @@ def test_a_user_of_the_platform_is_a_user(entra: EntraService) -> None:
         door.identify({PLATFORM: platform(scope)})
 
 
+SIGNED_IN: dict[str, Any] = {"azp": None, "aud": CLIENT}
+
+
+@pytest.mark.parametrize("version", [{}, {"iss": V1}])
+def test_a_person_who_signs_in_with_the_browser_is_a_user_of_this_application(
+    entra: EntraService, version: dict[str, str]
+) -> None:
+    """The platform has an id token of them, which names no application but its audience."""
+    header = platform(("roles", "Bridge.Look"), **SIGNED_IN, **version)
+    trusting: dict[str, Any] = {"trust_platform_headers": True}
+    door = authenticator(entra, audiences={CLIENT}, app_roles={"Bridge.Look"}, **trusting)
+
+    assert door.identify({PLATFORM: header}) == CallerIdentity(principal=NAME, app_roles=("Bridge.Look",))
+    with pytest.raises(CallerRefused, match="a user's"):
+        authenticator(entra, audiences={CLIENT}, **trusting).identify({PLATFORM: header})
+    with pytest.raises(CallerRefused, match="none of the app roles"):
+        door.identify({PLATFORM: platform(**SIGNED_IN)})
+    with pytest.raises(CallerRefused, match=f"{APP} is not among ALLOWED_CLIENT_IDS"):
+        authenticator(entra, **trusting).identify({PLATFORM: platform(azp=None)})
+
+
+def test_what_the_platform_may_say_an_id_token_may_not_say_by_itself(entra: EntraService) -> None:
+    door = authenticator(entra, audiences={CLIENT}, app_roles={"Bridge.Look"}, trust_platform_headers=True)
+
+    with pytest.raises(Unauthenticated, match="names no application"):
+        door.identify(bearer(entra.token(azp=None, aud=CLIENT, roles=["Bridge.Look"])))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -167,7 +194,6 @@ def test_a_user_of_the_platform_is_a_user(entra: EntraService) -> None:
         ({"iss": f"https://login.microsoftonline.com/{OTHER}/v2.0"}, "not of this app's tenant"),
         ({"exp": str(int(time.time()) - 61), "nbf": "0", "iat": "0"}, "expired"),
         ({"nbf": str(int(time.time()) + 600)}, "not valid yet"),
-        ({"azp": None}, "names no application"),
         ({"azp": None, "appid": CLIENT}, "names no application"),
         ({"exp": None}, "cannot be read"),
         ({"exp": "soon"}, "cannot be read"),

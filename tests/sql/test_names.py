@@ -34,7 +34,9 @@ REPLACEMENTS = ROOT / "docs" / "snowflake.md"
 def texts() -> Iterator[Path]:
     yield ROOT / "README.md"
     for directory, pattern in (("sql", "*"), ("docs", "*"), ("bridge/procedures", "*.py")):
-        yield from (file for file in sorted((ROOT / directory).rglob(pattern)) if file.is_file())
+        yield from (
+            file for file in sorted((ROOT / directory).rglob(pattern)) if file.is_file() and file.suffix != ".png"
+        )
 
 
 def invented_names(line: str) -> list[str]:

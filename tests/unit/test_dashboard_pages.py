@@ -49,7 +49,7 @@ def look(bridge: Bridge, path: str = "", expected: int = 200, **params: str) -> 
 def test_the_first_line_says_what_failed(full: Bridge) -> None:
     page = look(full)
 
-    assert page.title.startswith("10 of 102 runs failed")
+    assert page.title.startswith("10 of 104 runs failed")
     assert "2 dead letters and 1 failed action of a rule need a hand" in page.text
     assert page.text.count("Runs per hour") == 1
 
@@ -74,9 +74,9 @@ def test_runs_are_filtered_by_status_pipeline_and_text(full: Bridge) -> None:
         return len({link for link in look(full, "", 200, **params).links if "/dashboard/runs/" in link})
 
     assert shown() == 25
-    assert shown(status="ACTIVE") == 1
+    assert shown(status="ACTIVE") == 3
     assert shown(status="REJECTED") == 1
-    assert shown(pipeline="price-elasticity") == 6
+    assert shown(pipeline="price-elasticity") == 8
     assert shown(q=FAILED) == 1
     assert shown(q="OUT OF NODES", status="FAILED") > 1
     assert shown(q="' OR 1=1 --") == 0
@@ -230,11 +230,17 @@ def test_a_run_that_only_azure_ml_knows_yet_is_shown(bridge: Bridge, jobs: Memor
     assert "train Not started" in text
 
 
-def test_azure_ml_is_asked_when_who_looks_wants_it(bridge: Bridge, ledger: MemoryLedger, clock: MemoryClock) -> None:
-    ledger.write(Records(run_events=(events.job_fact(RUN, "RUNNING", clock.now(), pipeline="train"),)))
+def test_azure_ml_is_asked_when_who_looks_wants_it(
+    bridge: Bridge, ledger: MemoryLedger, clock: MemoryClock, queues: MemoryQueues
+) -> None:
+    command = accepted(bridge, queues)
+    submit_run(command, bridge)
+    for run_id in (command.run_id, RUN):
+        ledger.write(Records(run_events=(events.job_fact(run_id, "RUNNING", clock.now(), pipeline="train"),)))
 
-    assert "Azure ML says now" not in look(bridge, f"runs/{RUN}").text
-    assert "Azure ML says now: Running" in look(bridge, f"runs/{RUN}", live="1").text
+    assert "Azure ML says now" not in look(bridge, f"runs/{command.run_id}").text
+    assert "Azure ML says now: Not started" in look(bridge, f"runs/{command.run_id}", live="1").text
+    assert "Azure ML has no job of this run" in look(bridge, f"runs/{RUN}", live="1").text
 
 
 @pytest.mark.parametrize("path", ["runs/r-" + "z" * 26, "runs/x", "dead-letters/x", "nothing", "runs/a/b/c", "rules/x"])
@@ -308,7 +314,7 @@ def test_a_wrong_address_says_what_would_be_right(bridge: Bridge, params: Mappin
 
 
 def test_what_the_page_does_not_know_in_an_address_is_let_be(full: Bridge) -> None:
-    assert look(full, utm_source="mail", q=" ").title.startswith("10 of 102")
+    assert look(full, utm_source="mail", q=" ").title.startswith("10 of 104")
 
 
 @pytest.mark.parametrize("run_id", [FAILED, night_run("waiting"), night_run("rejected"), GAVE_UP])

@@ -8,13 +8,15 @@ from typing import Any
 
 import azure.functions as func
 
+from bridge.domain.errors import PermanentError, RetryableError
 from bridge.domain.events import RunEvent
 from bridge.domain.links import query_url, studio_url
 from bridge.handlers.answers import problem
 from bridge.handlers.dashboard.actions import SAID
 from bridge.handlers.dashboard.context import PageQuery, Visit
 from bridge.handlers.dashboard.rendering import render
-from bridge.services.find_runs import find_run
+from bridge.ports import Bridge
+from bridge.services.find_runs import find_run, live_run
 from bridge.services.run_story import Story, find_story
 
 #: Of the bar that shows how the time went.
@@ -62,7 +64,7 @@ def show(visit: Visit, run_id: str) -> func.HttpResponse:
         visit.page("runs"),
         run=run,
         story=story,
-        live=find_run(run_id, visit.bridge) if query.live else None,
+        live=_live(run_id, visit.bridge) if query.live else None,
         said=SAID.get(query.said or ""),
         lines=_lines(story)[:LINES],
         left_out=max(0, len(story.history) + len(story.surroundings) - LINES),
@@ -76,6 +78,17 @@ def show(visit: Visit, run_id: str) -> func.HttpResponse:
         can_rerun=is_permitted and run["inputs"] is not None,
         form_key=uuid.uuid4().hex,
     )
+
+
+def _live(run_id: str, bridge: Bridge) -> Mapping[str, Any]:
+    """A status, or why there is none."""
+    try:
+        found = live_run(run_id, bridge)
+    except (RetryableError, PermanentError) as error:
+        return {"status": None, "words": f"does not answer now: {error}"}
+    if found is None:
+        return {"status": None, "words": "has no job of this run"}
+    return {"status": found["status"], "words": found["error_message"] or ""}
 
 
 def _young(visit: Visit, run_id: str, query: PageQuery, story: Story | None) -> func.HttpResponse:
