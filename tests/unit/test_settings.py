@@ -13,11 +13,12 @@ from bridge.settings.app_settings import Settings
 from bridge.settings.reader import Secret
 
 ROOT = Path(__file__).parents[2]
-#: Read by the Functions host, not by the app.
+#: Read by the Functions host or by OpenTelemetry, not by the app's settings.
 HOST_SETTINGS = {
     *("FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"),
     *("MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_"),
-    *("AzureWebJobsStorage", "SWEEP_SCHEDULE"),
+    *("AzureWebJobsStorage", "SWEEP_SCHEDULE", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    *("APPLICATIONINSIGHTS_CONNECTION_STRING", "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"),
 }
 #: Only for emulators, or one of several ways to sign in: described in the README, absent from the example.
 NOT_IN_EXAMPLE = {
