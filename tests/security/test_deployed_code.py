@@ -34,8 +34,8 @@ CONNECTING = {
 #: Packages that can reach the network.
 NETWORK = (
     "aiohttp", "asyncio", "azure.ai", "azure.core.pipeline.transport", "azure.core.rest", "azure.eventgrid",
-    "azure.identity", "azure.monitor", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib", "snowflake",
-    "socket", "urllib.request", "urllib3",
+    "azure.identity", "azure.monitor", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib",
+    "snowflake", "socket", "urllib.request", "urllib3",
 )  # fmt: skip
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|TRUNCATE|ALTER|CREATE|DROP)\b\s", re.IGNORECASE)
 
