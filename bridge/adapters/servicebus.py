@@ -71,7 +71,8 @@ class ServiceBusQueues:
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         name = self._names[queue]
         with self._sending(name, len(messages)), _translated(f"Service Bus, queue {name}"):
-            self._sender(name).send([_outgoing(message) for message in messages])
+            told = self._telemetry.is_on
+            self._sender(name).send([_outgoing(message, told=told) for message in messages])
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         from azure.servicebus import ServiceBusMessage
@@ -137,23 +138,27 @@ class ServiceBusQueues:
         return self._client
 
 
-def _outgoing(message: Message) -> "AmqpAnnotatedMessage":
+def _outgoing(message: Message, *, told: bool) -> "AmqpAnnotatedMessage":
     """As the protocol has it: the SDK's other class for messages takes twice the time to make."""
     from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
     return AmqpAnnotatedMessage(
         data_body=message.text or bodies.write(message.body),
         properties=AmqpMessageProperties(message_id=message.message_id, content_type="application/json"),
-        application_properties=_properties(message.body),
+        application_properties=_properties(message.body, told=told),
         annotations={DUE: message.due} if message.due else None,  # type: ignore[dict-item]  # as the SDK itself does
     )
 
 
-def _properties(body: Body) -> dict[str, str] | None:
-    """What a message says besides its body: where it was sent from, which a run says itself, and an event's door."""
+def _properties(body: Body, *, told: bool) -> dict[str, str] | None:
+    """What a message says besides its body: an event's door, and where it was sent from.
+
+    A run's own body says that too. Its message only says it a second time, for the platform's own spans, where somebody
+    is told of them: a property costs as much as some inputs.
+    """
     properties = dict(body.properties) if isinstance(body, InboundEvent) else {}
     traceparent = current_traceparent()
-    if traceparent is not None and not isinstance(body, SubmitRun):
+    if traceparent is not None and (told or not isinstance(body, SubmitRun)):
         properties["traceparent"] = traceparent
     return properties or None
 

@@ -63,8 +63,7 @@ def slow_to_fail() -> Iterator[None]:
             log.warning("the message goes back to its queue: %s", error)
             time.sleep(LONG_PAUSE.total_seconds())
             raise
-        except Exception as error:
-            log.warning("the message goes back to its queue: %s", error)
+        except Exception:  # `handling` has said so, with what is known of the message
             time.sleep(PAUSE.total_seconds())
             raise
 

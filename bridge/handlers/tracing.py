@@ -1,5 +1,6 @@
 """Where the work that a trigger brings belongs: its trace, and what its log lines and spans say of it."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from bridge.payloads.control import ControlCommand
 from bridge.payloads.external_function import QUERY_HEADER, UnusableRequest, read_context
 from bridge.ports import Bridge, Span, Telemetry
 
+log = logging.getLogger(__name__)
 TRACE_HEADER = "x-trace-id"
 #: What senders put on a message, the newer name first; Azure's SDKs write both.
 PROPERTIES = ("traceparent", "Diagnostic-Id")
@@ -99,10 +101,9 @@ def handling(
 @contextmanager
 def handling_batch(messages: Sequence[func.ServiceBusMessage], queue: Queue, bridge: Bridge) -> Iterator[None]:
     """All that is done for messages of many traces: linked to each, and part of none."""
-    if not bridge.telemetry.is_on:
-        yield
-        return
-    traces = {trace.trace_id: trace for message in messages if (trace := sender_trace(message)) is not None}
+    is_told = bridge.telemetry.is_on
+    found = (sender_trace(message) for message in (messages if is_told else ()))
+    traces = {trace.trace_id: trace for trace in found if trace is not None}
     bridge.telemetry.measure(signals.BATCH_SIZE, len(messages), {})
     with _processing(messages, queue, bridge, links=tuple(traces.values())):
         yield
@@ -175,7 +176,11 @@ def _processing(
     }
     name = f"process {queue}"
     with bridge.telemetry.span(name, SpanKind.CONSUMER, parent=parent, links=links, attributes=attributes):
-        yield
+        try:
+            yield
+        except Exception as error:
+            log.warning("%s: back to the queue: %s", name, error)
+            raise
 
 
 def _measured_lag(messages: Sequence[func.ServiceBusMessage], queue: str, bridge: Bridge) -> float | None:

@@ -30,6 +30,7 @@ CONNECTING = {
     "bridge/adapters/snowflake.py": "the settings' account",
     "bridge/adapters/transport.py": "what its callers ask for: arm.py and azure-ai-ml",
     "bridge/adapters/webhooks.py": "the settings' channels",
+    "bridge/telemetry/providers.py": "the connection string of Application Insights, or OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 #: The container's process: its event loop and its port, and the messages that its listeners are given.
 CONNECTING |= {
@@ -47,8 +48,8 @@ CONNECTING |= {
 #: Packages that can reach the network.
 NETWORK = (
     "aiohttp", "asyncio", "azure.ai", "azure.core.pipeline.transport", "azure.core.rest", "azure.eventgrid",
-    "azure.identity", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib", "snowflake",
-    "socket", "urllib.request", "urllib3",
+    "azure.identity", "azure.monitor", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib",
+    "snowflake", "socket", "urllib.request", "urllib3",
 )  # fmt: skip
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|TRUNCATE|ALTER|CREATE|DROP)\b\s", re.IGNORECASE)
 

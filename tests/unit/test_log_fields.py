@@ -11,7 +11,7 @@ from bridge import bootstrap, telemetry
 from bridge.adapters.memory import MemoryJobs, MemoryQueues
 from bridge.domain import masking
 from bridge.domain.context import about, known
-from bridge.domain.errors import AccessDenied
+from bridge.domain.errors import AccessDenied, ServiceUnavailable
 from bridge.domain.trace import Trace
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
@@ -123,6 +123,19 @@ def test_a_handlers_lines_know_their_run(
     assert vars(record)["bridge.run_id"] == command.run_id
     assert vars(record)["bridge.correlation_id"] == command.origin.correlation_id
     assert vars(record)["bridge.trace_id"] == command.origin.trace_id
+
+
+def test_a_failure_is_told_with_its_run(bridge: Bridge, queues: MemoryQueues, caplog: pytest.LogCaptureFixture) -> None:
+    telemetry.install()
+    command = accepted(bridge, queues, request("k"))
+    queues.failures.append(ServiceUnavailable("the broker is away"))
+
+    with pytest.raises(ServiceUnavailable):
+        handlers.execute(message(bodies.write(command)), bridge)
+
+    (record,) = [found for found in caplog.records if "back to the queue" in found.message]
+    assert vars(record)["bridge.run_id"] == command.run_id
+    assert "the broker is away" in record.message
 
 
 def test_what_work_is_about_ends_with_it() -> None:
