@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 DEFAULT_METHODS = ("GET", "POST")
 #: A sender that takes longer holds a connection and memory for nothing.
 BODY_SECONDS = 60.0
+#: The rest of the body is not waited for.
+_LAST = {"Connection": "close"}
 
 
 class Routes:
@@ -49,10 +51,11 @@ class Routes:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(request)
         except TimeoutError:
-            return problem(408, "The request cannot be used", f"its body took more than {BODY_SECONDS:.0f} seconds")
+            detail = f"its body took more than {BODY_SECONDS:.0f} seconds"
+            return problem(408, "The request cannot be used", detail, headers=_LAST)
         if body is None:
             detail = f"the body has more than {BODY_BYTES:,} bytes: send less in one request"
-            return problem(413, "The request cannot be used", detail, code="TOO_LARGE")
+            return problem(413, "The request cannot be used", detail, headers=_LAST, code="TOO_LARGE")
         given = func.HttpRequest(
             method=request.method,
             url=str(request.url),

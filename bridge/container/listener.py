@@ -99,7 +99,7 @@ class Listener:
         self.is_connected = False
         if time.monotonic() - self._last_good > self._give_up:
             raise ConnectionGivenUp(f"{self.function.name}: its queue was not reached for too long: {error!r}")
-        log.warning("%s: the connection to its queue is lost, or cannot be made: %r", self.function.name, error)
+        log.warning("%s: the connection to its queue is lost, or cannot be made: %s", self.function.name, repr(error))
 
     async def _serve(self, receiver: ServiceBusReceiver) -> None:
         while True:
@@ -152,7 +152,7 @@ class Listener:
         except Exception as error:
             if delivery.tries < SETTLE_TRIES:
                 raise
-            log.warning("%s: message %s is not settled: %r", self.function.name, message.message_id, error)
+            log.warning("%s: message %s is not settled: %s", self.function.name, message.message_id, repr(error))
 
     async def _renew(self, receiver: ServiceBusReceiver) -> None:
         now = time.monotonic()
