@@ -13,7 +13,7 @@ from bridge.deploy import __main__ as deploy
 from bridge.deploy import snow
 from bridge.deploy.rendering import ROOT, Rendered
 from tests.emulators.snowflake_service import SnowflakeService, rows
-from tests.sql.every_script import ALL_VALUES, KEY_DOORS, SECRETS, rendered
+from tests.sql.every_script import ALL_VALUES, KEY_DOORS, SECRETS, every_statement, rendered
 
 KEYS = {
     "ML_BRIDGE_FUNCTION_KEY": SECRETS["function_key"],
@@ -93,6 +93,21 @@ def test_one_command_makes_everything_again_and_again_and_another_removes_it(
     assert gone.returncode == 0, gone.stderr
     assert gone.stderr.splitlines()[-1] == "teardown: done, 3 scripts"
     assert tables(snowflake) == set()
+
+
+def test_the_service_is_sent_with_its_specification(snowflake: SnowflakeService) -> None:
+    """The laptop's Snowflake runs no service: what it was asked for is recorded."""
+    service = [item.text for item in every_statement() if item.script[:3] in {"011", "039", "076", "077", "078"}]
+
+    with snowflake.connect() as connection, connection.cursor() as cursor:
+        for statement in service:
+            cursor.execute(statement)
+
+    sent = snowflake.ask("/no-ops")
+    assert {"CREATE COMPUTE POOL", "CREATE IMAGE REPOSITORY", "CREATE SERVICE", "ALTER SERVICE", "CREATE FUNCTION"} <= {
+        entry["kind"] for entry in sent
+    }
+    assert not [entry for entry in sent if SECRETS["client_secret"] in entry["sql"]]
 
 
 def test_the_dry_run_prints_what_would_be_sent_and_no_key(
