@@ -10,7 +10,7 @@ import pytest
 from bridge.local.endpoints import FUNCTION_KEY
 from bridge.local.stack import HOST, Stack
 from bridge.payloads.limits import BODY_BYTES
-from tests.e2e.container_process import RunningContainer, running_container
+from tests.container_process import RunningContainer, running_container
 from tests.e2e.driver import PATIENCE, Driver, new_key
 from tests.eventually import eventually
 

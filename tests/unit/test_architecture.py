@@ -165,14 +165,18 @@ def test_requirements_txt_agrees_with_pyproject(python: str) -> None:
             assert wanted.specifier.contains(pinned[wanted.name]), f"{wanted} is not {pinned[wanted.name]}"
 
 
-def test_the_development_environment_has_the_apps_own_versions() -> None:
+@pytest.mark.parametrize("name", ["requirements-container.txt", "requirements-dev.txt"])
+def test_another_environment_has_the_apps_own_versions(name: str) -> None:
     app = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / "requirements.txt")}
-    development = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / "requirements-dev.txt")}
+    other = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / name)}
 
-    assert app <= development
+    assert app <= other
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "bridge/local/requirements.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.txt", "requirements-container.txt", "requirements-dev.txt", "bridge/local/requirements.txt"],
+)
 def test_requirement_files_name_no_address(name: str) -> None:
     text = (ROOT / name).read_text()
 

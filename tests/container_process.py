@@ -16,13 +16,14 @@ START_SECONDS, STOP_SECONDS = 60.0, 35.0
 class RunningContainer:
     """One process; its log is a file that tests read."""
 
-    def __init__(self, role: str, settings: Mapping[str, str], log: Path, port: int | None = None) -> None:
+    def __init__(self, role: str, settings: Mapping[str, str], log: Path, app: Path, port: int | None) -> None:
         self.port = port or free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=self.base, timeout=30, trust_env=False)
         self._log = log
         self._command = [app_python(), "-m", "bridge.container", role, "--port", str(self.port)]
         self._environment = {**minimal_environment(), **settings}
+        self._app = app
         self._process = self._started()
 
     def start_unless_it_runs(self) -> None:
@@ -66,14 +67,14 @@ class RunningContainer:
 
     def _started(self) -> "subprocess.Popen[bytes]":
         with self._log.open("ab") as output:
-            return subprocess.Popen(self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=output)
+            return subprocess.Popen(self._command, cwd=self._app, env=self._environment, stdout=output, stderr=output)
 
 
 @contextmanager
 def running_container(
-    role: str, settings: Mapping[str, str], folder: Path, port: int | None = None
+    role: str, settings: Mapping[str, str], folder: Path, port: int | None = None, app: Path = ROOT
 ) -> Iterator[RunningContainer]:
-    container = RunningContainer(role, settings, folder / f"container-{role}.log", port)
+    container = RunningContainer(role, settings, folder / f"container-{role}.log", app, port)
     try:
         yield container
     finally:
