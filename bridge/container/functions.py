@@ -50,7 +50,7 @@ def load(module: str = "function_app") -> tuple[list[Function], Any]:
     functions: list[Function] = []
     for built in app.app.get_functions():
         try:
-            functions.append(_read(built))
+            functions.append(read_function(built))
         except ValueError as error:
             problems.append(f"function {built.get_function_name()}: {error}")
     if problems:
@@ -70,7 +70,7 @@ def of(trigger: Trigger, functions: Iterable[Function]) -> list[Function]:
     return [function for function in functions if function.trigger is trigger]
 
 
-def _read(built: Any) -> Function:
+def read_function(built: Any) -> Function:
     """Raises: ValueError."""
     bindings = [json.loads(raw) for raw in built.get_raw_bindings()]
     triggers = [each for each in bindings if each["type"] in set(Trigger)]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl
 
 import azure.functions as func
@@ -64,10 +65,12 @@ class Routes:
             route_params=request.path_params,
             body=body,
         )
-        try:
-            return _response(await self._calls(function, given))
-        except Exception:  # the calls log it
-            return problem(500, "Unexpected error", "this is a defect of the bridge; its log has more")
+        with suppress(Exception):  # the calls log it
+            answer = await self._calls(function, given)
+            if isinstance(answer, func.HttpResponse):
+                return _response(answer)
+            log.error("%s returned a %s, and no HttpResponse", function.name, type(answer).__name__)
+        return problem(500, "Unexpected error", "this is a defect of the bridge; its log has more")
 
 
 class _Endpoint:

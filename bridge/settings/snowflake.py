@@ -110,9 +110,7 @@ def _host_of_service(reader: Reader) -> str:
 
 def _check_token_file(reader: Reader, token_file: str, authenticator: str) -> None:
     if authenticator != "OAUTH":
-        reader.problems.append(
-            f"SNOWFLAKE_TOKEN_FILE is set, but SNOWFLAKE_AUTHENTICATOR is {authenticator}: use OAUTH"
-        )
+        reader.problems.append(f"SNOWFLAKE_TOKEN_FILE wants SNOWFLAKE_AUTHENTICATOR=OAUTH, not {authenticator}")
     if reader.secret("SNOWFLAKE_TOKEN"):
         reader.problems.append("SNOWFLAKE_TOKEN and SNOWFLAKE_TOKEN_FILE are set: give one of them")
     if not Path(token_file).is_file():
