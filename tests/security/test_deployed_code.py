@@ -30,6 +30,19 @@ CONNECTING = {
     "bridge/adapters/transport.py": "what its callers ask for: arm.py and azure-ai-ml",
     "bridge/adapters/webhooks.py": "the settings' channels",
 }
+#: The container's process: its event loop and its port, and the messages that its listeners are given.
+CONNECTING |= {
+    "bridge/container/__main__.py": "listens where it is told to",
+    "bridge/container/application.py": "as above",
+    "bridge/container/calls.py": "the event loop only",
+    "bridge/container/connections.py": "the settings' connections",
+    "bridge/container/http.py": "the event loop only",
+    "bridge/container/intake.py": "the receiver that it is given",
+    "bridge/container/listener.py": "as above",
+    "bridge/container/messages.py": "nowhere: the classes of messages",
+    "bridge/container/probes.py": "its own port on loopback",
+    "bridge/container/timers.py": "the event loop only",
+}
 #: Packages that can reach the network.
 NETWORK = (
     "aiohttp", "asyncio", "azure.ai", "azure.core.pipeline.transport", "azure.core.rest", "azure.eventgrid",
@@ -40,9 +53,10 @@ SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|TRUNCATE|
 
 
 def deployed() -> dict[str, ast.Module]:
-    """Every Python file that is published, as `.funcignore` has it."""
+    """Every Python file that is published, as `.funcignore` has it, and what a container has beside it."""
     ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    names = (name for name in ignored.match_tree_files(ROOT, negate=True) if name.endswith(".py"))
+    names = [name for name in ignored.match_tree_files(ROOT, negate=True) if name.endswith(".py")]
+    names += [str(file.relative_to(ROOT)) for file in (ROOT / "bridge" / "container").glob("*.py")]
     return {name: ast.parse((ROOT / name).read_text(encoding="utf-8")) for name in names}
 
 
