@@ -77,6 +77,7 @@ def _plan(role: Role) -> Plan:
         door=Door(os.environ, keys),
         connections=Connections(os.environ, _credential),
         threads=_threads(),
+        has_problems=problems is not None,
     )
 
 

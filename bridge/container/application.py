@@ -53,6 +53,8 @@ class Plan:
     door: Door
     connections: Connections
     threads: int
+    #: Wrong settings; then HTTP answers 503, and nothing else is begun.
+    has_problems: bool
 
 
 class Application:
@@ -78,21 +80,23 @@ class Application:
         """Serve until `stop` is set or a part fails; whether all was well."""
         parts = [
             asyncio.create_task(self._server.serve(sockets=[self._socket]), name="http"),
-            *(asyncio.create_task(each.run(), name=each.function.name) for each in self._listeners),
+            *(asyncio.create_task(each.run(), name=each.function.name) for each in self._works()),
         ]
-        timers = [asyncio.create_task(each.run(), name=each.function.name) for each in self._timers]
         stopped = asyncio.create_task(stop.wait())
-        ends: list[asyncio.Future[Any]] = [stopped, self._failure, *parts, *timers]
+        ends: list[asyncio.Future[Any]] = [stopped, self._failure, *parts]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        failed = self._told_failures([*parts, *timers])
+        failed = self._told_failures(parts)
         stopped.cancel()
-        await self._stop(parts, timers)
+        await self._stop(parts)
         return not failed
 
     @property
     def has_stuck_calls(self) -> bool:
         """Threads that still run would keep the interpreter from ending."""
         return any(calls.running for calls in self._calls)
+
+    def _works(self) -> list[Listener | Timer]:
+        return [*self._listeners, *self._timers]
 
     def _told_failures(self, tasks: list["asyncio.Task[None]"]) -> bool:
         ended = [task for task in tasks if task.done()]
@@ -102,30 +106,29 @@ class Application:
             log.critical("%s", self._failure.result())
         return bool(ended) or self._failure.done()
 
-    async def _stop(self, parts: list["asyncio.Task[None]"], timers: list["asyncio.Task[None]"]) -> None:
+    async def _stop(self, parts: list["asyncio.Task[None]"]) -> None:
         log.info("stopping: what runs has %.0f seconds", STOP_SECONDS)
         self._is_stopping = True
-        for timer in timers:
-            timer.cancel()
         self._server.should_exit = True
-        for listener in self._listeners:
-            listener.stop()
+        for each in self._works():
+            each.stop()
         _, late = await asyncio.wait(parts, timeout=STOP_SECONDS)
         for listener in self._listeners:
             listener.give_back()
         if late:
             log.warning("given back, to be done by another: %s", ", ".join(sorted(task.get_name() for task in late)))
             await asyncio.wait(late, timeout=GIVE_BACK_SECONDS)
-        for task in (*parts, *timers):
+        for task in parts:
             task.cancel()
-        await asyncio.gather(*parts, *timers, return_exceptions=True)
+        await asyncio.gather(*parts, return_exceptions=True)
         for calls in self._calls:
             calls.close()
         log.info("stopped")
 
     def _missing(self) -> list[str]:
-        waits = [each.function.name for each in self._listeners if not each.is_connected]
-        return ["stop"] if self._is_stopping else waits
+        if self._is_stopping or self._plan.has_problems:
+            return ["stop" if self._is_stopping else "settings"]
+        return [each.function.name for each in self._listeners if not each.is_connected]
 
     def _pool(self, threads: int) -> Calls:
         calls = Calls(threads, self._plan.host_file.function_timeout, self._fail)

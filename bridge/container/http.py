@@ -21,6 +21,7 @@ from bridge.payloads.limits import BODY_BYTES
 
 log = logging.getLogger(__name__)
 DEFAULT_METHODS = ("GET", "POST")
+READ_BYTES = 4 * BODY_BYTES
 #: A sender that takes longer holds a connection and memory for nothing.
 BODY_SECONDS = 60.0
 #: The rest of the body is not waited for.
@@ -108,16 +109,15 @@ def problem(
 
 
 async def _body(request: Request) -> bytes | None:
-    """None when it is too large, which is not read on."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > BODY_BYTES:
-        return None
-    body = bytearray()
+    """None when it is too large. Some more of it is read then and not kept, or the sender would not see the answer."""
+    body, size = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            return None
-    return bytes(body)
+        size += len(chunk)
+        if size <= BODY_BYTES:
+            body += chunk
+        elif size > READ_BYTES:
+            break
+    return bytes(body) if size <= BODY_BYTES else None
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -38,17 +38,29 @@ class Timer:
         self._schedule = schedule
         self._calls = calls
         self._now = now
+        self._stop = asyncio.Event()
         _check(schedule)
 
+    def stop(self) -> None:
+        """Fire no more. `run` returns when what runs has ended."""
+        self._stop.set()
+
     async def run(self) -> None:
-        """Fire at every due time, until cancelled; a time that passes while the function runs is left out."""
-        while True:
+        """Fire at every due time, until stopped; a time that passes while the function runs is left out."""
+        while not self._stop.is_set():
             due = self.next_after(self._now())
             log.info("%s is due at %s", self.function.name, due.isoformat())
-            while (left := (due - self._now()).total_seconds()) > 0:
-                await asyncio.sleep(min(left, LONGEST_SLEEP))
-            with suppress(Exception):  # the calls log it, and the next time comes anyway
-                await self._calls(self.function, TimerRequest(past_due=self._now() - due > PAST_DUE))
+            if await self._reached(due):
+                with suppress(Exception):  # the calls log it, and the next time comes anyway
+                    await self._calls(self.function, TimerRequest(past_due=self._now() - due > PAST_DUE))
+
+    async def _reached(self, due: datetime) -> bool:
+        """Waits for a time; false when a stop comes first."""
+        while (left := (due - self._now()).total_seconds()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), min(left, LONGEST_SLEEP))
+                return False
+        return True
 
     def next_after(self, moment: datetime) -> datetime:
         found: datetime = next(CronSim(self._schedule, moment))
