@@ -52,7 +52,7 @@ class Connections:
         text = self._setting(connection)
         if text:
             return ServiceBusClient.from_connection_string(text, **options)
-        return ServiceBusClient(self._namespace(connection), _AsyncCredential(self._credential), **options)
+        return ServiceBusClient(self._namespace(connection), AsyncCredential(self._credential), **options)
 
     def _setting(self, name: str) -> str:
         return (self._environ.get(name) or self._environ.get(f"AzureWebJobs{name}") or "").strip()
@@ -61,7 +61,7 @@ class Connections:
         return self._setting(f"{connection}__fullyQualifiedNamespace")
 
 
-class _AsyncCredential:
+class AsyncCredential:
     """The app's credential for the SDK's asynchronous half: a token is asked for in a thread."""
 
     def __init__(self, credential: "Callable[[], TokenCredential]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from bridge.adapters.credential import EmulatorCredential
 from bridge.container import probes
 from bridge.container.calls import Calls
+from bridge.container.connections import AsyncCredential
 from bridge.container.door import Door, Refused
 from bridge.container.functions import Function, Trigger, expanded, load, of, read_function
 from bridge.container.host_file import read_host_file
@@ -233,6 +236,22 @@ def test_calls_are_made_in_threads_and_counted() -> None:
         return answer, calls.running
 
     assert asyncio.run(call()) == (2, 0)
+
+
+def test_a_receiver_asks_for_tokens_of_the_apps_identity_beside_the_loop() -> None:
+    threads: list[int] = []
+
+    class Identity(EmulatorCredential):
+        def get_token(self, *scopes: str, **options: Any) -> Any:
+            threads.append(threading.get_ident())
+            return super().get_token(*scopes, **options)
+
+    async def ask() -> Any:
+        async with AsyncCredential(Identity) as credential:
+            return await credential.get_token("https://servicebus.azure.net/.default")
+
+    assert asyncio.run(ask()).token == EmulatorCredential().get_token("https://servicebus.azure.net/.default").token
+    assert threads != [threading.get_ident()]
 
 
 def test_the_check_of_the_image_fails_where_nobody_listens() -> None:
