@@ -218,6 +218,18 @@ async def test_a_batch_is_full_or_as_old_as_host_json_says(broker: RunningBroker
     assert [len(batch) for batch in handler.given] == [5, 5, 2]
 
 
+async def test_a_batch_waits_until_it_is_full(broker: RunningBroker) -> None:
+    handler = Handler()
+
+    async with listening(broker, handler, "many", max_message_batch_size=5, min_message_batch_size=5):
+        broker.send("many", [{}] * 3)
+        await until(lambda: broker.counts("many")["locked"] == 3)
+        broker.send("many", [{}] * 2)
+        await until(lambda: broker.is_empty("many"))
+
+    assert [len(batch) for batch in handler.given] == [5]
+
+
 async def test_a_batch_fails_as_a_whole(broker: RunningBroker) -> None:
     handler = Handler(fails)
     broker.send("many", [{}] * 2)
