@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bridge.local.endpoints import FUNCTION_KEY
+from bridge.local.processes import ROOT
 from bridge.local.stack import HOST, Stack
 from bridge.payloads.limits import BODY_BYTES
 from tests.container_process import RunningContainer, running_container
@@ -17,15 +18,30 @@ from tests.eventually import eventually
 KEYS = {"BRIDGE_FUNCTION_KEYS": f"another-key-of-16, {FUNCTION_KEY}"}
 RUNS = "/api/v1/runs"
 PING = "/api/v1/snowflake/ping"
+SUBMIT = "/api/v1/snowflake/submit_run"
 ROLE = {"sf-context-current-role": "CHURN_TEAM"}
 
 
 @pytest.fixture(scope="module")
-def _container(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
+def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With one pipeline for a role of Snowflake's."""
+    text = (ROOT / "pipelines.yaml").read_text(encoding="utf-8")
+    before, found, after = text.partition("  churn-scoring:")
+    file = tmp_path_factory.mktemp("files") / "pipelines.yaml"
+    file.write_text(
+        before + found + after.replace("allow: *doors", "allow: {roles: [CHURN_TEAM]}", 1), encoding="utf-8"
+    )
+    return stack.settings | KEYS | {"PIPELINES_FILE": str(file)}
+
+
+@pytest.fixture(scope="module")
+def _container(
+    stack: Stack, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningContainer]:
     """In the place of the stack's Functions host, which comes back afterwards."""
     stack.processes[HOST].stop()
     folder = tmp_path_factory.mktemp("container")
-    with running_container("all", stack.settings | KEYS, folder, stack.ports.functions) as running:
+    with running_container("all", settings, folder, stack.ports.functions) as running:
         yield running
     stack.start_host()
 
@@ -37,10 +53,10 @@ def container(_container: RunningContainer) -> RunningContainer:
 
 
 @pytest.fixture(scope="module")
-def service(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
+def service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
     """As Snowflake's service functions see it, by HTTP only."""
     folder = tmp_path_factory.mktemp("service")
-    with running_container("http", stack.settings | KEYS | {"AUTH_MODE": "service"}, folder) as running:
+    with running_container("http", settings | {"AUTH_MODE": "service"}, folder) as running:
         running.wait_until_ready()
         yield running
 
@@ -131,6 +147,18 @@ def test_a_service_function_comes_in_without_a_key_as_the_querys_role(service: R
 
     ((_, value),) = answer.json()["data"]
     assert (value["principal"], value["roles"]) == ("service", ["CHURN_TEAM"])
+
+
+def test_a_service_function_starts_what_its_querys_role_may(service: RunningContainer, driver: Driver) -> None:
+    rows = [[0, "churn-scoring", {"model": "churn:4", "table": "CUSTOMERS"}, new_key()]]
+    other = {"sf-context-current-role": "ANOTHER_TEAM"}
+
+    ((_, refused),) = service.http.post(SUBMIT, json={"data": rows}, headers=other).json()["data"]
+    ((_, accepted),) = service.http.post(SUBMIT, json={"data": rows}, headers=ROLE).json()["data"]
+
+    assert (refused["status"], refused["error"]["code"]) == ("REJECTED", "NOT_ALLOWED")
+    assert accepted["status"] == "ACCEPTED"
+    driver.wait_for(accepted["run_id"], "COMPLETED")
 
 
 def test_beside_service_functions_every_route_wants_a_key_and_a_key_has_no_role(service: RunningContainer) -> None:
