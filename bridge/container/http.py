@@ -17,10 +17,12 @@ from bridge import handlers
 from bridge.container.calls import Calls
 from bridge.container.door import Door, Refused
 from bridge.container.functions import Function
+from bridge.container.routes import paths, precedence
 from bridge.payloads.limits import BODY_BYTES
 
 log = logging.getLogger(__name__)
 DEFAULT_METHODS = ("GET", "POST")
+#: Of a body that is too large, until its sender is not listened to any more.
 READ_BYTES = 4 * BODY_BYTES
 #: A sender that takes longer holds a connection and memory for nothing.
 BODY_SECONDS = 60.0
@@ -32,16 +34,17 @@ class Routes:
     """One Starlette route a path, whatever its methods."""
 
     def __init__(self, functions: Iterable[Function], prefix: str, door: Door, calls: Calls) -> None:
+        """Raises: ConfigurationError for a template that is not understood."""
         self._door = door
         self._calls = calls
         self._by_path: dict[str, dict[str, Function]] = {}
         for function in functions:
-            route = str(function.binding.get("route") or function.name).strip("/")
-            methods = self._by_path.setdefault(f"/{prefix}/{route}" if prefix else f"/{route}", {})
-            methods |= {str(each).upper(): function for each in function.binding.get("methods") or DEFAULT_METHODS}
+            names = function.binding.get("methods") or DEFAULT_METHODS
+            for path in paths(prefix, str(function.binding.get("route") or function.name)):
+                self._by_path.setdefault(path, {}).update({str(name).upper(): function for name in names})
 
     def routes(self) -> list[Route]:
-        return [Route(path, _Endpoint(self, methods)) for path, methods in self._by_path.items()]
+        return [Route(path, _Endpoint(self, self._by_path[path])) for path in sorted(self._by_path, key=precedence)]
 
     async def answer(self, function: Function, request: Request) -> Response:
         query = _joined(parse_qsl(request.url.query))
@@ -63,7 +66,7 @@ class Routes:
             url=str(request.url),
             headers=headers,
             params=query,
-            route_params=request.path_params,
+            route_params={name: str(value) for name, value in request.path_params.items()},
             body=body,
         )
         with suppress(Exception):  # the calls log it

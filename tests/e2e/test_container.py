@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bridge.local.endpoints import FUNCTION_KEY
+from bridge.local.processes import ROOT
 from bridge.local.stack import HOST, Stack
 from bridge.payloads.limits import BODY_BYTES
 from tests.container_process import RunningContainer, running_container
@@ -17,15 +18,30 @@ from tests.eventually import eventually
 KEYS = {"BRIDGE_FUNCTION_KEYS": f"another-key-of-16, {FUNCTION_KEY}"}
 RUNS = "/api/v1/runs"
 PING = "/api/v1/snowflake/ping"
+SUBMIT = "/api/v1/snowflake/submit_run"
 ROLE = {"sf-context-current-role": "CHURN_TEAM"}
 
 
 @pytest.fixture(scope="module")
-def _container(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
+def settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With one pipeline for a role of Snowflake's."""
+    text = (ROOT / "pipelines.yaml").read_text(encoding="utf-8")
+    before, found, after = text.partition("  churn-scoring:")
+    file = tmp_path_factory.mktemp("files") / "pipelines.yaml"
+    file.write_text(
+        before + found + after.replace("allow: *doors", "allow: {roles: [CHURN_TEAM]}", 1), encoding="utf-8"
+    )
+    return stack.settings | KEYS | {"PIPELINES_FILE": str(file)}
+
+
+@pytest.fixture(scope="module")
+def _container(
+    stack: Stack, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningContainer]:
     """In the place of the stack's Functions host, which comes back afterwards."""
     stack.processes[HOST].stop()
     folder = tmp_path_factory.mktemp("container")
-    with running_container("all", stack.settings | KEYS, folder, stack.ports.functions) as running:
+    with running_container("all", settings, folder, stack.ports.functions) as running:
         yield running
     stack.start_host()
 
@@ -37,10 +53,10 @@ def container(_container: RunningContainer) -> RunningContainer:
 
 
 @pytest.fixture(scope="module")
-def service(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
+def service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
     """As Snowflake's service functions see it, by HTTP only."""
     folder = tmp_path_factory.mktemp("service")
-    with running_container("http", stack.settings | KEYS | {"AUTH_MODE": "service"}, folder) as running:
+    with running_container("http", settings | {"AUTH_MODE": "service"}, folder) as running:
         running.wait_until_ready()
         yield running
 
@@ -107,23 +123,19 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(container: RunningConta
     assert sent < 10 * BODY_BYTES
 
 
-def test_a_message_that_cannot_be_read_becomes_a_row(driver: Driver) -> None:
+def test_the_work_goes_on_when_the_broker_comes_back(driver: Driver, container: RunningContainer) -> None:
+    """With a message that cannot be read, which is kept as a row."""
     message_id = new_key()
 
-    driver.post_to_queue("run-commands", "no JSON", message_id)
-
-    found = eventually(lambda: driver.sql("SELECT reason FROM dead_letters WHERE message_id = ?", message_id), PATIENCE)
-    assert found == [("POISON",)]
-
-
-def test_the_work_goes_on_when_the_broker_comes_back(driver: Driver, container: RunningContainer) -> None:
     driver.stack.outage("service_bus", down=True)
     eventually(lambda: container.status("/ready") == 503, PATIENCE)
     assert container.status("/live") == 200
     driver.stack.outage("service_bus", down=False)
     eventually(lambda: container.status("/ready") == 200, PATIENCE)
+    driver.post_to_queue("run-commands", "no JSON", message_id)
 
-    driver.wait_for(driver.create(), "COMPLETED")
+    found = eventually(lambda: driver.sql("SELECT reason FROM dead_letters WHERE message_id = ?", message_id), PATIENCE)
+    assert found == [("POISON",)]
 
 
 def test_a_service_function_comes_in_without_a_key_as_the_querys_role(service: RunningContainer) -> None:
@@ -131,6 +143,18 @@ def test_a_service_function_comes_in_without_a_key_as_the_querys_role(service: R
 
     ((_, value),) = answer.json()["data"]
     assert (value["principal"], value["roles"]) == ("service", ["CHURN_TEAM"])
+
+
+def test_a_service_function_starts_what_its_querys_role_may(service: RunningContainer, driver: Driver) -> None:
+    rows = [[0, "churn-scoring", {"model": "churn:4", "table": "CUSTOMERS"}, new_key()]]
+    other = {"sf-context-current-role": "ANOTHER_TEAM"}
+
+    ((_, refused),) = service.http.post(SUBMIT, json={"data": rows}, headers=other).json()["data"]
+    ((_, accepted),) = service.http.post(SUBMIT, json={"data": rows}, headers=ROLE).json()["data"]
+
+    assert (refused["status"], refused["error"]["code"]) == ("REJECTED", "NOT_ALLOWED")
+    assert accepted["status"] == "ACCEPTED"
+    eventually(lambda: accepted["run_id"] in driver.jobs(), PATIENCE)
 
 
 def test_beside_service_functions_every_route_wants_a_key_and_a_key_has_no_role(service: RunningContainer) -> None:
@@ -147,12 +171,6 @@ def test_beside_service_functions_every_route_wants_a_key_and_a_key_has_no_role(
     ]
     assert (value["principal"], value["roles"]) == ("key", [])
     assert http.get("/api/v1/pipelines", headers={"x-functions-key": FUNCTION_KEY}).status_code == 200
-
-
-def test_a_container_without_keys_does_not_start(stack: Stack, tmp_path: Path) -> None:
-    with running_container("http", stack.settings, tmp_path) as refused:
-        assert refused.exit_code() == 2
-        assert "BRIDGE_FUNCTION_KEYS is not set, and AUTH_MODE is key" in refused.log()
 
 
 def test_a_worker_with_wrong_settings_takes_no_message(stack: Stack, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Requests and answers of a container, in this process: what a function gets, and what its caller does."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,8 @@ from bridge.container.calls import Calls
 from bridge.container.door import Door
 from bridge.container.functions import Function, Trigger
 from bridge.container.http import Routes, not_found
+from bridge.container.routes import paths
+from bridge.domain.errors import ConfigurationError
 
 
 def function(call: Callable[[func.HttpRequest], Any], route: str = "things/{id}", *methods: str) -> Function:
@@ -88,6 +91,35 @@ def test_one_path_has_the_functions_of_its_methods(method: str, status: int) -> 
     post = function(lambda _: func.HttpResponse(status_code=201), "things/{id}", "POST")
 
     assert asked(get, post, method=method).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/api/pages", {}),
+        ("/api/pages/a", {"page": "a"}),
+        ("/api/files", {}),
+        ("/api/files/a/b.css", {"rest": "a/b.css"}),
+        ("/api/numbers/12", {"number": "12"}),
+        ("/api/pages/start", {"literal": ""}),
+    ],
+)
+def test_templates_are_read_as_on_the_platform_and_the_most_literal_wins(path: str, found: dict[str, str]) -> None:
+    def named(literal: bool) -> Callable[[func.HttpRequest], func.HttpResponse]:
+        return lambda request: func.HttpResponse(
+            json.dumps({"literal": ""} if literal else dict(request.route_params)), mimetype="application/json"
+        )
+
+    templates = ("pages/{page?}", "files/{*rest}", "numbers/{number:int}")
+    functions = [*(function(named(False), template) for template in templates), function(named(True), "pages/start")]
+
+    assert asked(*functions, path=path).json() == found
+
+
+@pytest.mark.parametrize("template", ["things/{id:alpha}", "things/{id:length(3)}", "a-{id}", "{"])
+def test_a_template_that_is_not_understood_is_told(template: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not understood in a container"):
+        paths("api", template)
 
 
 @pytest.mark.parametrize("path", ["/api/things", "/api/things/", "/api/things/1/2", "/things/1", "/api/things/a%2Fb"])

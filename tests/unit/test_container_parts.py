@@ -14,6 +14,7 @@ import pytest
 
 from bridge.adapters.credential import EmulatorCredential
 from bridge.container import probes
+from bridge.container.__main__ import CANNOT_START, main
 from bridge.container.calls import Calls
 from bridge.container.connections import AsyncCredential
 from bridge.container.door import Door, Refused
@@ -21,6 +22,8 @@ from bridge.container.functions import Function, Trigger, expanded, load, of, re
 from bridge.container.host_file import read_host_file
 from bridge.container.timers import Timer
 from bridge.domain.errors import ConfigurationError
+from bridge.settings.auth_mode import HOSTING
+from bridge.settings.function_keys import NAME
 from tests.unit.app_functions import HTTP, PAGES, functions
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +177,17 @@ def test_where_tokens_count_a_key_is_not_handed_on() -> None:
     open_route = Function(name="f", trigger=Trigger.HTTP, binding={"authLevel": "ANONYMOUS"}, call=print)
 
     assert Door({"AUTH_MODE": "entra"}, []).check(open_route, {"x-functions-key": KEY, "a": "b"}, {}) == {"a": "b"}
+
+
+def test_a_container_without_keys_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["python -m bridge.container", "worker"])
+    monkeypatch.setenv(HOSTING, "")
+    monkeypatch.delenv(NAME, raising=False)
+
+    assert main() == CANNOT_START
+    assert "BRIDGE_FUNCTION_KEYS is not set, and AUTH_MODE is key" in caplog.text
 
 
 # Timers
