@@ -26,7 +26,7 @@ def test_it_tells_group_by_group_what_is_wrong_and_how_to_mend_it(
 
     told = capsys.readouterr().out.splitlines()
     assert code == 1
-    place = told.index("  ✗ AML_WORKSPACE is not set  [settings]")
+    place = told.index("  ✗ AML_WORKSPACE is not set: for example my-workspace  [settings]")
     assert told[0] == "settings"
     assert told[place + 1] == "      cause: AML_WORKSPCE is set, which nothing reads: AML_WORKSPACE was probably meant"
     assert (
