@@ -87,6 +87,11 @@ def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.dead_letters.listing(req, bridge_app.bridge)
 
 
+@app.route(route="v1/dead-letters/{dead_letter_id}", methods=["GET"])
+def show_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dead_letters.show(req, bridge_app.bridge)
+
+
 @app.route(route="v1/dead-letters/{dead_letter_id}/replay", methods=["POST"])
 def replay_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.dead_letters.replay(req, bridge_app.bridge)
@@ -115,6 +120,19 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="v1/openapi.json", methods=["GET"])
 def openapi_document(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.openapi.show(req, bridge_app.bridge)
+
+
+# HTTP: people. Two functions, so that a key of the first opens nothing else.
+
+
+@app.route(route="v1/dashboard/{*path}", methods=["GET", "POST"])
+def dashboard(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dashboard.show(req, bridge_app.bridge)
+
+
+@app.route(route="v1/dashboard/assets/{name}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def dashboard_asset(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dashboard.asset(req)
 
 
 # Queues

@@ -18,18 +18,22 @@ from bridge.adapters.eventgrid import EventGridTopics
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import Surroundings, load_rules
 from bridge.adapters.pacing import Pace
+from bridge.adapters.queue_depths import READ_SECONDS, ArmQueueDepths
+from bridge.adapters.service_callers import ServiceAuthenticator
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
 from bridge.domain.callers import KeyAuthenticator
 from bridge.domain.errors import ConfigurationError
+from bridge.domain.links import snowsight_queries
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, MessageSender, Outbound, Reactions, Telemetry
+from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions, Telemetry
 from bridge.settings.app_settings import Settings
+from bridge.settings.auth_mode import AuthMode
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -40,7 +44,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
     settings = Settings.from_environ(environ)
     catalogue, rules = _files(settings)
     _warn_of_roles(settings, catalogue)
-    credential = app_credential(settings.client_id, settings.aml_endpoint)
+    credential = app_credential(aml_endpoint=settings.aml_endpoint, **settings.identity.credential_arguments())
     told = telemetry.telemetry()
     clients = AmlClients(
         subscription_id=settings.subscription_id,
@@ -69,7 +73,21 @@ def build(environ: Mapping[str, str]) -> Bridge:
         record_window=timedelta(seconds=settings.record_window_seconds),
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
+        queue_depths=_queue_depths(settings, clients),
         telemetry=told,
+        dashboard=DashboardOptions(
+            has_actions=settings.dashboard_actions, queries_url=snowsight_queries(settings.snowflake.account)
+        ),
+    )
+
+
+def _queue_depths(settings: Settings, clients: AmlClients) -> ArmQueueDepths | None:
+    if not settings.service_bus_resource_id:
+        return None
+    return ArmQueueDepths(
+        clients.arm_of("Service Bus", READ_SECONDS),
+        namespace_id=settings.service_bus_resource_id,
+        names=settings.queues,
     )
 
 
@@ -87,6 +105,8 @@ def _sender(
 
 
 def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_mode is AuthMode.SERVICE:
+        return ServiceAuthenticator()
     entra = settings.entra
     if entra is None:
         return KeyAuthenticator()
@@ -153,13 +173,14 @@ def _files(settings: Settings) -> tuple[Catalogue, Rules]:
 
 def _warn_of_roles(settings: Settings, catalogue: Catalogue) -> None:
     """A pipeline that allows roles which no caller of this app can have is no mistake of the file, but of the two."""
-    if settings.entra is not None and settings.entra.snowflake_client_ids:
+    if settings.auth_mode is AuthMode.SERVICE or (settings.entra and settings.entra.snowflake_client_ids):
         return
     found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
     named = [pipeline.name for pipeline in found if pipeline.allow and pipeline.allow.roles]
     if named:
         logging.getLogger(__name__).warning(
-            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS",
+            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS, or"
+            " AUTH_MODE=service in a container",
             ", ".join(named),
         )
 

@@ -15,7 +15,7 @@ from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
-from bridge.domain.queues import Queue
+from bridge.domain.queues import Queue, QueueDepth
 from bridge.domain.records import AmlEvent, Records
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
@@ -118,6 +118,16 @@ class MessageSender(Protocol):
         """
 
 
+class QueueDepths(Protocol):
+    """How much waits in the app's queues; for people to look at, nothing depends on it."""
+
+    def read(self) -> Mapping[Queue, QueueDepth]:
+        """Some seconds old at most; queues that the namespace does not have are left out.
+
+        Raises: RetryableError when it cannot be found out now; AccessDenied; PermanentError.
+        """
+
+
 class EventPublisher(Protocol):
     """Event Grid topics that others listen to."""
 
@@ -151,6 +161,38 @@ class DeadLetterFilter:
     queue: str | None = None
     run_id: str | None = None
     since: datetime | None = None
+    limit: int = 50
+    offset: int = 0
+
+
+#: In the place of a status: every one that is no end.
+ACTIVE = "ACTIVE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSearch:
+    """Which runs people look at: those that began since then, and all that have not ended. None does not restrict."""
+
+    since: datetime
+    #: Or ACTIVE.
+    status: str | None = None
+    pipeline: str | None = None
+    #: Part of an id, an error, a caller or what the run belongs to, in any case.
+    text: str | None = None
+    #: Runs that the text means without being part of them.
+    run_ids: Sequence[str] = ()
+    limit: int = 25
+    offset: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionFilter:
+    """Which decisions of rules to list; None does not restrict."""
+
+    since: datetime
+    rule: str | None = None
+    #: Also those in which nothing was done.
+    not_fired: bool = False
     limit: int = 50
     offset: int = 0
 
@@ -193,6 +235,26 @@ class Ledger(Protocol):
 
     def runs(self, wanted: RunFilter) -> Sequence[Mapping[str, Any]]:
         """Rows of RUNS, newest first."""
+
+    def search(self, wanted: RunSearch) -> Sequence[Mapping[str, Any]]:
+        """Runs in few columns, the last begun first, in one statement."""
+
+    def totals(self, wanted: RunSearch, every: timedelta) -> Sequence[Mapping[str, Any]]:
+        """What there is of these runs, whatever their status, and of all else in this time; in one statement.
+
+        Rows of `kind`, `name`, `status`, `amount`, `median_seconds`, `slow_seconds` (the 95th percentile) and
+        `latest_at`: `time`, by the number of the span `every` since 1970 in which runs began; `pipeline`; `all`;
+        `dead_letter` by queue; `rule`; and `recorded`, whose `latest_at` is up to when the ledger is written.
+        """
+
+    def surroundings(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        """The run's dead letters, and what rules made of it or of what it belongs to; oldest first, repeats once.
+
+        Rows of `kind` (dead_letter, rule), `id`, `name`, `status`, `detail` and `occurred_at`.
+        """
+
+    def decisions(self, wanted: DecisionFilter) -> Sequence[Mapping[str, Any]]:
+        """How far each rule got with each event, newest first."""
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Those of the runs that the ledger shows as ended by AML."""
@@ -316,6 +378,16 @@ class Outbound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DashboardOptions:
+    """What the page lets people do, and where it leads them."""
+
+    #: Cancel, rerun and replay.
+    has_actions: bool = False
+    #: Of a query in Snowsight, up to its id; None when the account's name does not tell it.
+    queries_url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bridge:
     """Everything the services work with. Its adapters load their SDKs on first use."""
 
@@ -343,4 +415,7 @@ class Bridge:
     record_window: timedelta
     sweep_days: int
     record_all_events: bool
+    #: None while the settings do not say where the namespace is.
+    queue_depths: QueueDepths | None = None
     telemetry: Telemetry = SILENT
+    dashboard: DashboardOptions = DashboardOptions()

@@ -47,8 +47,11 @@ class ArmClient:
         credential: "Callable[[], TokenCredential]",
         transport: "Callable[[], RequestsTransport]",
         service: str = "Azure ML",
+        read_seconds: int | None = None,
     ) -> None:
         self._credential = credential
+        #: None for the transport's.
+        self._options: dict[str, Any] = {} if read_seconds is None else {"read_timeout": read_seconds}
         #: As errors name what was asked.
         self._service = service
         self._transport = transport
@@ -73,7 +76,7 @@ class ArmClient:
             request = HttpRequest(method, url, params=dict(params))
             if body is not None:  # azure-core itself knows no decimals
                 request = HttpRequest(method, url, params=dict(params), content=lossless.dumps(body), headers=JSON)
-            response = self._connected().send_request(request)
+            response = self._connected().send_request(request, **self._options)
             if response.status_code == 404:
                 return None
             if response.status_code >= 300:  # a redirect would take the token elsewhere

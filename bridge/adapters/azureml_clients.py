@@ -43,9 +43,9 @@ class AmlClients:
         self._clients: dict[str, MLClient] = {}
         self.arm = self.arm_of("Azure ML")
 
-    def arm_of(self, service: str) -> ArmClient:
+    def arm_of(self, service: str, read_seconds: int | None = None) -> ArmClient:
         """Plain calls by the same pool; errors name the service."""
-        return ArmClient(self._credential, lambda: self._transport, service)
+        return ArmClient(self._credential, lambda: self._transport, service, read_seconds)
 
     def path(self, workspace: str) -> str:
         """The workspace's ARM id."""

@@ -1,7 +1,7 @@
 """The ports in memory: full implementations that pass the same behaviour suites as the real ones, for unit tests."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from bridge.domain.errors import JobExists, PermanentError, SubmissionRejected, 
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.jobs import Job, JobDetails, JobRequest
 from bridge.domain.outgoing import OutgoingEvent
-from bridge.domain.queues import Queue
+from bridge.domain.queues import Queue, QueueDepth
 from bridge.domain.records import Records
 from bridge.payloads import bodies, commands, control, event_grid, records
 from bridge.payloads.outgoing import event_bytes
@@ -91,6 +91,20 @@ def _reread(queue: Queue, body: Body, text: str) -> Body:
         Queue.RUN_EVENTS: records.read_records,
     }
     return readers[queue](text)
+
+
+class MemoryQueueDepths:
+    """QueueDepths that a test writes; every queue exists and is empty until then."""
+
+    def __init__(self) -> None:
+        self.depths = {queue: QueueDepth(active=0, scheduled=0, dead_lettered=0) for queue in Queue}
+        #: Raised by the next calls, one each.
+        self.failures: list[Exception] = []
+
+    def read(self) -> Mapping[Queue, QueueDepth]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return dict(self.depths)
 
 
 class MemoryTopics:

@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.adapters import memory_reports
 from bridge.domain import events, statuses
 from bridge.domain.errors import RefusedData
 from bridge.domain.events import RunEvent
@@ -13,7 +14,7 @@ from bridge.domain.records import ActionStatus, AmlEvent, DeadLetter, Records
 from bridge.domain.statuses import BridgeStatus
 from bridge.payloads import commands, records
 from bridge.payloads.records import read_records
-from bridge.ports import DeadLetterFilter, RunFilter
+from bridge.ports import DeadLetterFilter, DecisionFilter, RunFilter, RunSearch
 
 #: Characters of a body in a list.
 BODY_SHOWN = 2_000
@@ -101,6 +102,18 @@ class MemoryLedger:
 
     def _is_recent(self, run_id: str, since: datetime | None) -> bool:
         return since is None or self._recorded[run_id] >= since
+
+    def search(self, wanted: RunSearch) -> Sequence[Mapping[str, Any]]:
+        return memory_reports.search(self.records, self._recorded, wanted)
+
+    def totals(self, wanted: RunSearch, every: timedelta) -> Sequence[Mapping[str, Any]]:
+        return memory_reports.totals(self.records, self._recorded, wanted, every)
+
+    def surroundings(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        return memory_reports.surroundings(self.records, run_id)
+
+    def decisions(self, wanted: DecisionFilter) -> Sequence[Mapping[str, Any]]:
+        return memory_reports.decisions(self.records, wanted)
 
     def ended(self, run_ids: Sequence[str]) -> frozenset[str]:
         rows = {run_id: self.run(run_id) for run_id in run_ids}

@@ -5,18 +5,18 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
-from bridge.domain.records import TABLES, AmlEvent, Records
+from bridge.domain.records import TABLES, ActionStatus, AmlEvent, Records
 from bridge.domain.signals import SILENT, Attributes, SpanKind
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row_texts
-from bridge.ports import DeadLetterFilter, RunFilter, Span, Telemetry
+from bridge.ports import DeadLetterFilter, DecisionFilter, RunFilter, RunSearch, Span, Telemetry
 
 log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
@@ -109,6 +109,23 @@ class SnowflakeLedger:
 
     def aml_events(self, *, since: datetime, limit: int) -> Sequence[AmlEvent]:
         return [_event(found) for found in self._execute("aml_events_since", [timestamp(since), limit])]
+
+    def search(self, wanted: RunSearch) -> Sequence[Mapping[str, Any]]:
+        binds = [*_search_binds(wanted), wanted.status, wanted.status, wanted.status, wanted.limit, wanted.offset]
+        return self._execute("search_runs", binds)
+
+    def totals(self, wanted: RunSearch, every: timedelta) -> Sequence[Mapping[str, Any]]:
+        since = timestamp(wanted.since)
+        rows = self._execute("run_totals", [*_search_binds(wanted), int(every.total_seconds()), since, since])
+        return [_total(found) for found in rows]
+
+    def surroundings(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        return self._execute("run_surroundings", [run_id, run_id, run_id])
+
+    def decisions(self, wanted: DecisionFilter) -> Sequence[Mapping[str, Any]]:
+        left_out = None if wanted.not_fired else ActionStatus.NOT_FIRED.value
+        binds = [timestamp(wanted.since), wanted.rule, wanted.rule, left_out, left_out]
+        return self._execute("list_decisions", [*binds, wanted.limit, wanted.offset])
 
     def close(self) -> None:
         with self._lock:
@@ -252,6 +269,17 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return timestamp(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _search_binds(wanted: RunSearch) -> list[Any]:
+    ids = " ".join(wanted.run_ids)
+    return [timestamp(wanted.since), wanted.pipeline, wanted.pipeline, wanted.text, ids, wanted.text]
+
+
+def _total(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers as numbers, whatever types the database counts in."""
+    seconds = {name: None if found[name] is None else float(found[name]) for name in ("median_seconds", "slow_seconds")}
+    return {**found, **seconds, "amount": int(found["amount"])}
 
 
 def _event(found: Mapping[str, Any]) -> AmlEvent:

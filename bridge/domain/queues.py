@@ -1,5 +1,6 @@
-"""The names of the app's queues; they need nothing else, and the list of triggers needs nothing else."""
+"""The app's queues; the list of triggers needs nothing else, so this loads nothing else."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -10,3 +11,14 @@ class Queue(StrEnum):
     RUN_CONTROL = "run-control"
     RUN_EVENTS = "run-events"
     INBOUND_EVENTS = "inbound-events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueDepth:
+    """How many messages a queue holds."""
+
+    #: Those that are being worked on among them.
+    active: int
+    #: Not to be delivered before their time: checks of the chain, retries.
+    scheduled: int
+    dead_lettered: int

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bridge.handlers import (
         answers,
+        dashboard,
         dead_letters,
         lifecycle,
         openapi,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answers",
+    "dashboard",
     "dead_letters",
     "lifecycle",
     "openapi",

@@ -3,16 +3,10 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from bridge.settings import function_keys
+from bridge.settings.catalogue import SETTINGS
 from bridge.settings.channels import PREFIX, is_channel_setting
 
-#: Settings of the app that hold nothing but a secret.
-_WHOLE = (
-    "EVENT_GRID_TOPIC_KEY",
-    "BRIDGE_EVENTS_TOPIC_KEY",
-    "SNOWFLAKE_PASSWORD",
-    "SNOWFLAKE_PRIVATE_KEY",
-    "SNOWFLAKE_TOKEN",
-)
 #: What the platform puts into the environment beside them.
 _PLATFORM = (
     "CONTAINER_ENCRYPTION_KEY",
@@ -22,6 +16,10 @@ _PLATFORM = (
     "WEBSITE_AUTH_SIGNING_KEY",
 )
 _CONNECTIONS = ("ServiceBusConnection", "AzureWebJobsStorage", "APPLICATIONINSIGHTS_CONNECTION_STRING")
+#: Settings of the app that hold nothing but a secret; `{` is in the names of channels.
+_WHOLE = tuple(
+    name for name, setting in SETTINGS.items() if setting.is_secret and name not in _CONNECTIONS and "{" not in name
+)
 #: Headers for collectors of telemetry, as NAME=VALUE with commas between them: keys of their services.
 _HEADERS = "OTEL_EXPORTER_OTLP_"
 _SECRET_QUERY = frozenset({"sig", "code", "key", "token", "secret"})
@@ -34,6 +32,7 @@ def secret_values(environ: Mapping[str, str]) -> Iterator[str]:
     """Each by itself: of a connection string its key, of a webhook's address all that is behind the host."""
     for name in (*_WHOLE, *_PLATFORM):
         yield environ.get(name, "").strip()
+    yield from (key.strip() for key in environ.get(function_keys.NAME, "").split(","))
     for name in _CONNECTIONS:
         for part in environ.get(name, "").split(";"):
             label, _, value = part.partition("=")

@@ -31,12 +31,18 @@ HTTP = {
     "cancel_run": ("v1/runs/{run_id}/cancel", "POST", "FUNCTION"),
     "rerun": ("v1/runs/{run_id}/rerun", "POST", "FUNCTION"),
     "list_dead_letters": ("v1/dead-letters", "GET", "FUNCTION"),
+    "show_dead_letter": ("v1/dead-letters/{dead_letter_id}", "GET", "FUNCTION"),
     "replay_dead_letter": ("v1/dead-letters/{dead_letter_id}/replay", "POST", "FUNCTION"),
     "create_event": ("v1/events", "POST", "FUNCTION"),
     "create_message": ("v1/messages", "POST", "FUNCTION"),
     "list_pipelines": ("v1/pipelines", "GET", "FUNCTION"),
     "health": ("v1/health", "GET", "ANONYMOUS"),
     "openapi_document": ("v1/openapi.json", "GET", "FUNCTION"),
+}
+#: For people: what they answer is no JSON, and stands in no document for programs.
+PAGES = {
+    "dashboard": ("v1/dashboard/{*path}", "GET,POST", "FUNCTION"),
+    "dashboard_asset": ("v1/dashboard/assets/{name}", "GET", "ANONYMOUS"),
 }
 
 
@@ -98,6 +104,7 @@ CALLS: dict[str, tuple[Callable[[], func.HttpRequest], int]] = {
     "cancel_run": (lambda: http(run_id=RUN_ID), 202),
     "rerun": (lambda: http(run_id=RUN_ID), 202),
     "list_dead_letters": (lambda: http("GET"), 200),
+    "show_dead_letter": (lambda: http("GET", dead_letter_id=LETTER.dead_letter_id), 200),
     "replay_dead_letter": (lambda: http(dead_letter_id=LETTER.dead_letter_id), 202),
     "create_event": (lambda: http(body={"type": "Team.Done"}), 202),
     "create_message": (lambda: http(body={"queue": "reports", "body": 1}), 202),

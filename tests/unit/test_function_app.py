@@ -19,7 +19,18 @@ from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.payloads import bodies
 from bridge.ports import Bridge
-from tests.unit.app_functions import CALLS, GOOD_RUN, HTTP, LETTER, RUN_ID, MemoryApp, bindings, functions, handler
+from tests.unit.app_functions import (
+    CALLS,
+    GOOD_RUN,
+    HTTP,
+    LETTER,
+    PAGES,
+    RUN_ID,
+    MemoryApp,
+    bindings,
+    functions,
+    handler,
+)
 from tests.unit.invocations import document, http, message, problem, sample
 from tests.unit.requests import accepted, put_aside, statuses
 
@@ -38,7 +49,7 @@ OTHERS = {
     "ingest_workspace_event": {"type": "eventGridTrigger", "name": "event"},
     "sweep": {"type": "timerTrigger", "name": "timer", "schedule": "%SWEEP_SCHEDULE%"},
 }
-ALL = [*HTTP, *QUEUES, *OTHERS]
+ALL = [*HTTP, *PAGES, *QUEUES, *OTHERS]
 
 
 @pytest.fixture
@@ -55,9 +66,9 @@ def test_these_are_all_functions() -> None:
     assert sorted(functions()) == sorted(ALL)
 
 
-@pytest.mark.parametrize("name", HTTP)
+@pytest.mark.parametrize("name", [*HTTP, *PAGES])
 def test_an_http_function_is_bound_to_its_route(name: str) -> None:
-    route, methods, level = HTTP[name]
+    route, methods, level = {**HTTP, **PAGES}[name]
 
     assert bindings(name) == [
         {
@@ -138,7 +149,7 @@ def test_a_function_without_http_is_declared_to_return_nothing(name: str) -> Non
     assert get_type_hints(handler(name))["return"] is type(None)
 
 
-@pytest.mark.parametrize("name", HTTP)
+@pytest.mark.parametrize("name", [*HTTP, *PAGES])
 def test_an_http_function_is_declared_to_return_an_answer(name: str) -> None:
     assert get_type_hints(handler(name))["return"] is func.HttpResponse
 

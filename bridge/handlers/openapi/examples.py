@@ -78,25 +78,19 @@ RUN = {
 RUNS = {"runs": [RUN], "limit": 50, "offset": 0}
 CANCELLED = {**ROW_CANCELLED, "correlation_id": _CORRELATION_ID}
 REPLAYED = {**ROW_REPLAYED, "correlation_id": _CORRELATION_ID}
-LETTERS = {
-    "dead_letters": [
-        {
-            "dead_letter_id": LETTER_ID,
-            "queue": "run-commands",
-            "body": '{"pipelin": "churn-training"}',
-            "body_characters": 29,
-            "body_sha256": "47d4b6735915103cdd69388fd9dba73cd2cc709414d1fdfdb458feabac1b56cc",
-            "reason": "POISON",
-            "description": "pipeline: Field required; pipelin: Extra inputs are not permitted",
-            "message_id": "m1",
-            "run_id": None,
-            "door": None,
-            "occurred_at": "2026-11-20T11:24:31+00:00",
-        }
-    ],
-    "limit": 50,
-    "offset": 0,
+LETTER = {
+    "dead_letter_id": LETTER_ID,
+    "queue": "run-commands",
+    "body": '{"pipelin": "churn-training"}',
+    "body_sha256": "47d4b6735915103cdd69388fd9dba73cd2cc709414d1fdfdb458feabac1b56cc",
+    "reason": "POISON",
+    "description": "pipeline: Field required; pipelin: Extra inputs are not permitted",
+    "message_id": "m1",
+    "run_id": None,
+    "door": None,
+    "occurred_at": "2026-11-20T11:24:31+00:00",
 }
+LETTERS = {"dead_letters": [{**LETTER, "body_characters": 29}], "limit": 50, "offset": 0}
 PUBLISHED = {"status": "PUBLISHED", "event_id": "b965b334-5c90-43d9-a2ba-a174b2c62606", "topic": "custom"}
 SENT = {"status": "SENT", "message_id": "23078446-0889-4b91-880c-e30328663e29", "queue": "run-commands"}
 PIPELINES = [

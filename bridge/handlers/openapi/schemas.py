@@ -108,7 +108,8 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "Run": _ROW_OF_RUNS,
     "Runs": an_object({"runs": a_list({"$ref": "#/components/schemas/Run"}), **_PAGE}),
     "CancelRequested": an_object({"status": TEXT, "run_id": RUN_ID_SCHEMA, "correlation_id": TEXT}),
-    "DeadLetters": an_object({"dead_letters": a_list(_DEAD_LETTER), **_PAGE}),
+    "DeadLetter": _DEAD_LETTER,
+    "DeadLetters": an_object({"dead_letters": a_list({"$ref": "#/components/schemas/DeadLetter"}), **_PAGE}),
     "Replayed": an_object(
         {"status": TEXT, "dead_letter_id": TEXT, "queue": TEXT, "run_id": MAYBE_TEXT, "correlation_id": TEXT},
         {"attempt": {"type": "integer", "nullable": True}},

@@ -31,6 +31,7 @@ _OPERATIONS = [
         (None, rf"{_FACTORY}/pipelines/(?P<pipeline>[^/]+)/createRun$", "create_run"),
         (None, rf"{_FACTORY}/queryPipelineRuns$", "query_runs"),
         (None, rf"{_FACTORY}/pipelineruns/", "get_run"),
+        ("GET", r"/Microsoft\.ServiceBus/namespaces/[^/]+/queues/(?P<queue>[^/]+)$", "get_queue"),
         (None, r"/components", "component"),
     )
 ]
@@ -43,7 +44,7 @@ class Facts:
     method: str
     path: str
     operation: str
-    #: job, endpoint, deployment, factory, pipeline: as far as the path has them.
+    #: job, endpoint, deployment, factory, pipeline, queue: as far as the path has them.
     names: dict[str, str] = field(default_factory=dict)
 
     @classmethod

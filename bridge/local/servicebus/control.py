@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -48,7 +48,7 @@ def queue_routes(namespace: Namespace, broker: Broker) -> list[Route]:
     """Looking into queues, and changing how they behave while they run."""
 
     async def in_loop(function: Callable[[], T]) -> T:
-        return await asyncio.wrap_future(broker.loop.submit(function))
+        return await _in_loop(broker, function)
 
     async def queues(_: Request) -> Response:
         return JSONResponse(await in_loop(lambda: {name: queue.counts() for name, queue in namespace.queues.items()}))
@@ -76,9 +76,27 @@ def queue_routes(namespace: Namespace, broker: Broker) -> list[Route]:
 
     return [
         Route("/queues", queues, methods=["GET"]),
+        _one_queue(namespace, broker),
         Route("/queues/{name}", configure, methods=["PUT"]),
         Route("/queues/{name}/messages", messages, methods=["GET"]),
     ]
+
+
+def _one_queue(namespace: Namespace, broker: Broker) -> Route:
+    """How a queue is set, and what is in it."""
+
+    async def show(request: Request) -> Response:
+        queue = namespace.queues.get(request.path_params["name"])
+        if queue is None:
+            return _not_found(request)
+        described = await _in_loop(broker, lambda: {"options": asdict(queue.options), "counts": queue.counts()})
+        return JSONResponse(described)
+
+    return Route("/queues/{name}", show, methods=["GET"])
+
+
+async def _in_loop(broker: Broker, function: Callable[[], T]) -> T:
+    return await asyncio.wrap_future(broker.loop.submit(function))
 
 
 def _not_found(request: Request) -> Response:
