@@ -31,7 +31,8 @@ from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions, Telemetry
+from bridge.domain.signals import Telemetry
+from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import AuthMode
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge import handlers, telemetry
 from bridge.domain.masking import hide
-from bridge.settings.auth_mode import AuthMode, auth_mode
+from bridge.settings.auth_mode import AuthMode, auth_mode, is_container
 from bridge.settings.log_format import LogFormat, log_format
 from bridge.settings.secrets import secret_values
 
@@ -119,7 +119,10 @@ def start() -> App:
     """The app over this process's environment, its log without secrets."""
     hide(secret_values(os.environ))
     telemetry.install()
-    telemetry.join(os.environ)
+    if is_container(os.environ):
+        telemetry.configure(os.environ)
+    else:  # the platform's worker has a part in it
+        telemetry.join(os.environ)
     has_fields = telemetry.telemetry().is_on or log_format(os.environ) is LogFormat.JSON
     telemetry.install(ids_in_text=not has_fields)
     for name in NOISY:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.arm import MANAGEMENT, ArmClient, segment
 from bridge.adapters.pacing import Pace
-from bridge.domain.signals import SILENT
-from bridge.ports import Telemetry
+from bridge.domain.signals import SILENT, Telemetry
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

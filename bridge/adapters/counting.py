@@ -15,9 +15,9 @@ from bridge.domain.inbound import InboundEvent
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.queues import Queue
 from bridge.domain.records import DeadLetter, Records
-from bridge.domain.signals import Metric
+from bridge.domain.signals import Metric, Telemetry
 from bridge.domain.statuses import BridgeStatus, JobStatus
-from bridge.ports import Body, Message, MessageSender, OutgoingMessage, Telemetry
+from bridge.ports import Body, Message, MessageSender, OutgoingMessage
 
 #: Facts and dead letters that are remembered: of the last hours of a busy instance.
 REMEMBERED = 50_000

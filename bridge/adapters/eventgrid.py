@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.outgoing import OutgoingEvent
-from bridge.domain.signals import SILENT, Attributes, SpanKind
+from bridge.domain.signals import SILENT, Attributes, SpanKind, Telemetry
 from bridge.payloads.outgoing import event_bytes, write_event
-from bridge.ports import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,10 +17,10 @@ from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, S
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.queues import Queue
 from bridge.domain.records import Records
-from bridge.domain.signals import SILENT, SpanKind
+from bridge.domain.signals import SILENT, SpanKind, Telemetry
 from bridge.payloads import bodies
 from bridge.payloads.records import split_records
-from bridge.ports import Body, Message, OutgoingMessage, Telemetry
+from bridge.ports import Body, Message, OutgoingMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

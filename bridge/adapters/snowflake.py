@@ -12,11 +12,11 @@ from typing import Any
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
 from bridge.domain.records import TABLES, ActionStatus, AmlEvent, Records
-from bridge.domain.signals import SILENT, Attributes, SpanKind
+from bridge.domain.signals import SILENT, Attributes, Span, SpanKind, Telemetry
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row_texts
-from bridge.ports import DeadLetterFilter, DecisionFilter, RunFilter, RunSearch, Span, Telemetry
+from bridge.ports import DeadLetterFilter, DecisionFilter, RunFilter, RunSearch
 
 log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))

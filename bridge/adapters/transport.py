@@ -11,8 +11,7 @@ from requests.adapters import HTTPAdapter
 
 from bridge.adapters.pacing import Call, Pace, asked_pause
 from bridge.domain import signals
-from bridge.domain.signals import SILENT, Attributes, SpanKind
-from bridge.ports import Telemetry
+from bridge.domain.signals import SILENT, Attributes, SpanKind, Telemetry
 
 #: As many as the worker has threads, so that none waits for a connection.
 POOL_SIZE = 64

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 from bridge.domain.actions import Notify
 from bridge.domain.channels import Channel, ChannelKind
 from bridge.domain.errors import PermanentError, ServiceUnavailable, Throttled
-from bridge.domain.signals import CHANNEL, SILENT, Attributes, SpanKind
+from bridge.domain.signals import CHANNEL, SILENT, Attributes, SpanKind, Telemetry
 from bridge.payloads.notifications import teams_body, webhook_body
-from bridge.ports import Telemetry
 
 if TYPE_CHECKING:
     from requests import Response

@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bridge import telemetry
 from bridge.adapters.credential import app_credential
 from bridge.bootstrap import TARGET_GROUP
 from bridge.container.application import Application, Plan, Role
@@ -21,6 +22,7 @@ from bridge.domain.errors import ConfigurationError
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import CONTAINER, HOSTING
 from bridge.settings.function_keys import read_function_keys
+from bridge.settings.log_format import LogFormat, log_format
 from bridge.settings.reader import APP_ROOT
 
 if TYPE_CHECKING:
@@ -118,7 +120,8 @@ def _end_now(code: int) -> None:
 
 
 def _log_to_stdout() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    as_json = log_format(os.environ) is LogFormat.JSON
+    logging.basicConfig(level=logging.INFO, handlers=[telemetry.printed(as_json=as_json)])
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ from bridge.domain.errors import (
     Unauthenticated,
 )
 from bridge.domain.masking import masked
-from bridge.domain.signals import SILENT
+from bridge.domain.signals import SILENT, Telemetry
 from bridge.handlers.tracing import TRACE_HEADER, serving
 from bridge.payloads import lossless
 from bridge.payloads.external_function import UnusableRequest
-from bridge.ports import Bridge, Telemetry
+from bridge.ports import Bridge
 
 #: Handlers ask for the bridge inside of `answered`, where wrong settings become an answer.
 GetBridge = Callable[[], Bridge]

@@ -14,11 +14,11 @@ from bridge.domain.commands import CancelRun, CheckRun, Origin
 from bridge.domain.context import about
 from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
-from bridge.domain.signals import Attributes, SpanKind
+from bridge.domain.signals import Attributes, Span, SpanKind, Telemetry
 from bridge.domain.trace import Trace
 from bridge.payloads.control import ControlCommand
 from bridge.payloads.external_function import QUERY_HEADER, UnusableRequest, read_context
-from bridge.ports import Bridge, Span, Telemetry
+from bridge.ports import Bridge
 
 log = logging.getLogger(__name__)
 TRACE_HEADER = "x-trace-id"

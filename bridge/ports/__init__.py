@@ -5,7 +5,6 @@ from bridge.ports.jobs import JobClient
 from bridge.ports.ledger import ACTIVE, DeadLetterFilter, DecisionFilter, Ledger, RunFilter, RunSearch
 from bridge.ports.queues import Body, EventPublisher, Message, MessageSender, OutgoingMessage, QueueDepths
 from bridge.ports.reactions import DataFactories, Deployments, Notifier
-from bridge.ports.telemetry import Span, Telemetry
 
 __all__ = [
     "ACTIVE",
@@ -30,6 +29,4 @@ __all__ = [
     "Reactions",
     "RunFilter",
     "RunSearch",
-    "Span",
-    "Telemetry",
 ]

@@ -10,12 +10,11 @@ from bridge.domain.pipelines import Catalogue
 from bridge.domain.places import Places
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.domain.signals import SILENT
+from bridge.domain.signals import SILENT, Telemetry
 from bridge.ports.jobs import JobClient
 from bridge.ports.ledger import Ledger
 from bridge.ports.queues import EventPublisher, MessageSender, QueueDepths
 from bridge.ports.reactions import DataFactories, Deployments, Notifier
-from bridge.ports.telemetry import Telemetry
 
 
 class Clock(Protocol):

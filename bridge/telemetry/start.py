@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bridge.domain.signals import SILENT
 
 if TYPE_CHECKING:
-    from bridge.ports import Telemetry
+    from bridge.domain.signals import Telemetry
 
 AZURE_MONITOR = "APPLICATIONINSIGHTS_CONNECTION_STRING"
 OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"

@@ -14,11 +14,11 @@ from bridge.domain.commands import CheckRun, Origin, SubmitRun
 from bridge.domain.context import about
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, Throttled
 from bridge.domain.queues import Queue
-from bridge.domain.signals import SILENT, SpanKind
+from bridge.domain.signals import SILENT, SpanKind, Telemetry
 from bridge.domain.trace import Trace
 from bridge.local.stack import Stack
 from bridge.payloads import bodies, commands
-from bridge.ports import Message, MessageSender, OutgoingMessage, Telemetry
+from bridge.ports import Message, MessageSender, OutgoingMessage
 from bridge.settings.app_settings import Settings
 from tests.unit.recorded import Recorded, span_id
 

@@ -1,11 +1,13 @@
 """The app as a container: the entry point as a real process on the stack's emulators, without the Functions host."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from bridge.local.endpoints import FUNCTION_KEY
 from bridge.local.processes import ROOT
@@ -14,11 +16,13 @@ from bridge.payloads.limits import BODY_BYTES
 from tests.container_process import RunningContainer, running_container
 from tests.e2e.driver import PATIENCE, Driver, new_key
 from tests.eventually import eventually
+from tests.otlp_receiver import Receiver, receiver
 
 KEYS = {"BRIDGE_FUNCTION_KEYS": f"another-key-of-16, {FUNCTION_KEY}"}
 RUNS = "/api/v1/runs"
 PING = "/api/v1/snowflake/ping"
 SUBMIT = "/api/v1/snowflake/submit_run"
+SERVER = Span.SpanKind.SPAN_KIND_SERVER
 ROLE = {"sf-context-current-role": "CHURN_TEAM"}
 
 
@@ -53,10 +57,19 @@ def container(_container: RunningContainer) -> RunningContainer:
 
 
 @pytest.fixture(scope="module")
-def service(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningContainer]:
-    """As Snowflake's service functions see it, by HTTP only."""
+def collector() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(
+    settings: dict[str, str], collector: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningContainer]:
+    """As Snowflake's service functions see it, by HTTP only; what it does is told to a collector."""
     folder = tmp_path_factory.mktemp("service")
-    with running_container("http", settings | {"AUTH_MODE": "service"}, folder) as running:
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100", "LOG_FORMAT": "json"}
+    with running_container("http", settings | told | {"AUTH_MODE": "service"}, folder) as running:
         running.wait_until_ready()
         yield running
 
@@ -171,6 +184,26 @@ def test_beside_service_functions_every_route_wants_a_key_and_a_key_has_no_role(
     ]
     assert (value["principal"], value["roles"]) == ("key", [])
     assert http.get("/api/v1/pipelines", headers={"x-functions-key": FUNCTION_KEY}).status_code == 200
+
+
+def test_what_a_container_does_is_told_to_a_collector_and_printed_as_json(
+    service: RunningContainer, collector: Receiver
+) -> None:
+    """By the settings alone, as nobody else sets up OpenTelemetry here."""
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"x-functions-key": FUNCTION_KEY, "traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
+    answer = service.http.post(RUNS, json={"pipeline": "nobody-has-it"}, headers=headers)
+    assert (answer.status_code, answer.headers["x-trace-id"]) == (404, trace_id)
+
+    def served() -> Span | None:
+        return next(
+            (span for span in collector.spans() if span.trace_id.hex() == trace_id and span.kind == SERVER), None
+        )
+
+    assert eventually(served, 30).name == f"POST {RUNS}"
+    lines = [json.loads(line) for line in service.log().splitlines() if line.startswith("{")]
+    assert len(lines) == len(service.log().splitlines())
+    assert "1 UNKNOWN_PIPELINE" in next(line["message"] for line in lines if line.get("trace_id") == trace_id)
 
 
 def test_a_worker_with_wrong_settings_takes_no_message(stack: Stack, tmp_path: Path) -> None:
