@@ -24,7 +24,7 @@ FOREIGN = (
 
 
 #: Whose files take minutes, the longest first.
-LONG = ("tests/e2e/test_large_batch", "tests/e2e/", "tests/docs/", "tests/sql/")
+LONG = ("tests/e2e/test_large_batch", "tests/browser/", "tests/e2e/", "tests/docs/", "tests/sql/")
 
 
 @pytest.hookimpl(trylast=True)

@@ -15,7 +15,7 @@ from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 PIPELINES = (
     ("churn-training", 9, 34, 4),
     ("churn-scoring", 46, 6, 2),
-    ("demand-forecast", 24, 18, 12),
+    ("churn-retraining", 24, 18, 12),
     ("returns-risk", 14, 11, 5),
     ("price-elasticity", 6, 52, 8),
 )
@@ -46,7 +46,7 @@ def run_id(name: str) -> str:
     return f"r-{letters}"
 
 
-FAILED = run_id("demand-forecast 3")
+FAILED = run_id("churn-retraining 3")
 GAVE_UP = run_id("gave up")
 
 
@@ -55,7 +55,7 @@ def _runs(rng: random.Random, now: datetime, kind: tuple[str, int, int, int]) ->
     for number in range(count):
         back = timedelta(minutes=rng.triangular(3, HOURS * 60, HOURS * 22))
         lasts = timedelta(minutes=minutes * rng.lognormvariate(0, 0.3))
-        fails = rng.randrange(100) < failing or (pipeline, number) == ("demand-forecast", 3)
+        fails = rng.randrange(100) < failing or (pipeline, number) == ("churn-retraining", 3)
         yield _run(rng, run_id(f"{pipeline} {number}"), pipeline, (now - back, lasts, now), fails=fails)
 
 

@@ -156,13 +156,13 @@ def test_everything_is_reached_with_the_keyboard(visitor: Visitor, driver: Drive
     page.keyboard.press("Enter")
     visitor.focus_by_tab(FAILED)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("demand-forecast")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("churn-retraining")
     assert page.evaluate("document.activeElement === document.body")
 
     visitor.go(f"/runs/{FAILED}")
     visitor.focus_by_tab("Details of Accepted")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("group", name="Details of Accepted")).to_contain_text("azureml:demand_forecast:3")
+    expect(page.get_by_role("group", name="Details of Accepted")).to_contain_text("azureml:churn_retraining:3")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none"
 
@@ -175,8 +175,8 @@ def test_everything_works_without_a_script(browser: Browser, stack: Stack) -> No
         page.get_by_label("Time", exact=True).select_option("7 days")
         page.get_by_role("button", name="Show").click()
         assert "back=7d" in page.url
-        page.get_by_role("link", name="demand-forecast").first.click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("demand-forecast Failed")
+        page.get_by_role("link", name="churn-retraining").first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("churn-retraining Failed")
         page.get_by_role("link", name="Rules").click()
         expect(page.get_by_role("table")).to_contain_text("the receiver answered 410")
         assert page.get_by_role("button", name="Light or dark").count() == 0

@@ -22,6 +22,7 @@ from bridge.handlers import dashboard
 from bridge.ports import Bridge, DashboardOptions
 from tests.unit.app_functions import LETTER
 from tests.unit.pages import ADDRESS, KEY, OWN_FORM, seen, send_form, visit
+from tests.unit.test_architecture import run_python
 
 RUN = "r-" + "a" * 26
 PATHS = (f"runs/{RUN}/cancel", f"runs/{RUN}/rerun", f"dead-letters/{LETTER.dead_letter_id}/replay")
@@ -57,7 +58,9 @@ def test_a_cancel_is_asked_for_in_the_callers_name(acting: Bridge, queues: Memor
     assert isinstance(message.body, CancelRun)
     assert (message.body.run_id, message.body.principal) == (RUN, "key")
     assert (path, query) == (f"/api/v1/dashboard/runs/{RUN}", {"said": "cancel"})
-    assert "The cancel is queued." in seen(visit(acting, f"runs/{RUN}", params=query)).text
+    page = seen(visit(acting, f"runs/{RUN}", params=query))
+    assert "The cancel is queued." in page.text
+    assert page.title.startswith("The cancel is queued."), "who listens to the page hears its title first"
 
 
 def test_a_rerun_is_a_new_run_and_leads_to_it(acting: Bridge, queues: MemoryQueues) -> None:
@@ -293,6 +296,13 @@ def test_whatever_a_field_says_is_only_text(acting: Bridge, ledger: MemoryLedger
         assert not {name for name in page.attributes if name.startswith("on") or name in {"style", "srcdoc"}}
         assert not [link for link in page.links if not link.startswith(("/api/v1/dashboard", "#content"))]
         assert "49" not in page.text.replace(NASTY, "") or "{{7*7}}" in page.text
+
+
+def test_the_templates_engine_is_loaded_with_the_first_page() -> None:
+    """Instances that only work on queues never need it."""
+    code = "import sys; from bridge import handlers; handlers.load(); print('jinja2' in sys.modules)"
+
+    assert run_python(code).strip() == "False"
 
 
 # style and script

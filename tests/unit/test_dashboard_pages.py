@@ -157,6 +157,23 @@ def test_an_overview_is_two_statements_and_none_when_it_is_looked_at_again(bridg
     assert ledger.asked == ["search", "totals", "search", "search", "totals"]
 
 
+class AwayLedger(MemoryLedger):
+    """Snowflake does not answer."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"search", "totals", "decisions", "events", "dead_letters", "dead_letters_by_id"}:
+            raise ServiceUnavailable("Snowflake did not answer")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("path", ["", f"runs/{FAILED}", "dead-letters", "dead-letters/x", "rules"])
+def test_while_snowflake_is_away_the_page_says_so(bridge: Bridge, path: str) -> None:
+    answer = visit(replace(bridge, ledger=AwayLedger()), path)
+
+    assert "Snowflake did not answer" in seen(answer, 503).text
+    assert answer.headers["Retry-After"]
+
+
 def test_a_run_is_two_statements(full: Bridge, clock: MemoryClock) -> None:
     ledger = CountingLedger()
     ledger.write(night(clock.now()))
@@ -177,8 +194,8 @@ def test_when_it_was_read_is_said(full: Bridge) -> None:
 def test_a_run_shows_its_error_inputs_and_every_event(full: Bridge) -> None:
     page = look(full, f"runs/{FAILED}")
 
-    assert page.title.startswith("Failed: demand-forecast")
-    for word in ("ML.FEATURES.CUSTOMERS", "250000", "azureml:demand_forecast:3", "nightly-2026-11-19"):
+    assert page.title.startswith("Failed: churn-retraining")
+    for word in ("ML.FEATURES.CUSTOMERS", "250000", "azureml:churn_retraining:3", "nightly-2026-11-19"):
         assert word in page.text
     history = page.text.partition("What happened")[2]
     places = [history.index(status) for status in ("Accepted", "Submitted", "Running", "Failed")]
