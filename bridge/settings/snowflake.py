@@ -86,7 +86,7 @@ def read_snowflake(reader: Reader) -> SnowflakeSettings:
         token=reader.secret("SNOWFLAKE_TOKEN"),
         token_file=token_file,
         # A service's token is good for the role that owns the service alone.
-        role=reader.text("SNOWFLAKE_ROLE", "" if token_file else "ML_BRIDGE_WRITER"),
+        role=reader.text("SNOWFLAKE_ROLE", "") if token_file else reader.text("SNOWFLAKE_ROLE", "ML_BRIDGE_WRITER"),
         warehouse=reader.text("SNOWFLAKE_WAREHOUSE", "ML_BRIDGE_WH"),
         database=reader.text("SNOWFLAKE_DATABASE"),
         schema=reader.text("SNOWFLAKE_SCHEMA", "ML_BRIDGE"),

@@ -355,7 +355,7 @@ def test_the_settings_table_names_no_setting_that_is_not_read() -> None:
 
 
 def test_the_settings_tables_defaults_are_those_of_the_code() -> None:
-    source = (ROOT / "bridge" / "settings" / "app_settings.py").read_text(encoding="utf-8")
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "bridge" / "settings").glob("*.py"))
     service_bus = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["extensions"]["serviceBus"]
     shown: dict[str, str] = {}
     for row in table(section(README, "Settings")):
