@@ -4,19 +4,20 @@ PIP_INSTALL = -m pip install --disable-pip-version-check --progress-bar off --qu
 
 VALUES ?= values.yaml
 
-.PHONY: help setup demo test lint chaos fuzz bench bench-ledger bench-pacing simulate audit licences requirements clean
+.PHONY: help setup demo test lint chaos fuzz bench bench-ledger bench-pacing simulate audit licences reference links
+.PHONY: requirements clean
 .PHONY: sql-deploy sql-teardown sql-dry-run
 
 help:
 	@echo "make setup         create .venv (app, development) and .venv-local (emulators)"
-	@echo "make demo          run the bridge on this machine, without any cloud account"
+	@echo "make demo          run the bridge on this machine, without any cloud account; KEEP=1: it stays up, with the dashboard"
 	@echo "make test          everything that CI runs"
 	@echo "make chaos         N=1000 runs while everything fails at random, then what callers, Azure ML and the ledger say is"
 	@echo "                   compared; SEED=… repeats a plan, ARGS='--hosts 4 --report FILE' and others: -h"
 	@echo "make lint          formatting, lint rules, types and import contracts only"
 	@echo "make fuzz          N=100000 hostile requests to the app on the laptop stack, from SEED=1 (about 5 minutes on 2 cores)"
 	@echo "make sql-deploy    make the bridge in a Snowflake account; VALUES=values.yaml (copy sql/values.example.yaml)"
-	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge.deploy sql deploy -h"
+	@echo "                   ARGS='--connection NAME --only 050' and others: .venv/bin/python -m bridge sql deploy -h"
 	@echo "make sql-dry-run   print what that would send, keys as ***"
 	@echo "make sql-teardown  remove its doors again; ARGS=--with-ledger: the ledger too"
 	@echo "make bench         measure the bridge beside its limits and what users would write first (about 6 minutes);"
@@ -27,6 +28,8 @@ help:
 	@echo "                   ARGS='--table --plot docs/scale.svg' and others: -h"
 	@echo "make audit         known vulnerabilities of what the app installs; needs the network, and fails without it"
 	@echo "make licences      write docs/licences.md"
+	@echo "make reference     write docs/settings.md, docs/http-api.md and the commands of docs/cli.md from the code"
+	@echo "make links         ask the external links of all documents; needs the network"
 	@echo "make requirements  compile the pinned requirement files from pyproject.toml (needs uv)"
 	@echo "make clean         remove both environments and caches"
 
@@ -58,13 +61,13 @@ demo: setup
 	@exec .venv/bin/python -m bridge.local demo
 
 sql-deploy: setup
-	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) $(ARGS)
+	@.venv/bin/python -m bridge sql deploy --values $(VALUES) $(ARGS)
 
 sql-dry-run: setup
-	@.venv/bin/python -m bridge.deploy sql deploy --values $(VALUES) --dry-run $(ARGS)
+	@.venv/bin/python -m bridge sql render --values $(VALUES) $(ARGS)
 
 sql-teardown: setup
-	@.venv/bin/python -m bridge.deploy sql teardown --values $(VALUES) $(ARGS)
+	@.venv/bin/python -m bridge sql teardown --values $(VALUES) $(ARGS)
 
 lint: setup
 	.venv/bin/ruff format --check .
@@ -102,6 +105,13 @@ audit: setup
 
 licences: setup
 	@.venv/bin/python -m audit.licences
+
+reference: setup
+	@.venv/bin/python -m reference
+	@.venv/bin/python -m bridge.cli.reference
+
+links: setup
+	@.venv/bin/python -m audit.links --check
 
 requirements:
 	uv pip compile pyproject.toml --universal --no-header --quiet -o requirements.txt

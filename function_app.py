@@ -87,6 +87,11 @@ def list_dead_letters(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.dead_letters.listing(req, bridge_app.bridge)
 
 
+@app.route(route="v1/dead-letters/{dead_letter_id}", methods=["GET"])
+def show_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
+    return handlers.dead_letters.show(req, bridge_app.bridge)
+
+
 @app.route(route="v1/dead-letters/{dead_letter_id}/replay", methods=["POST"])
 def replay_dead_letter(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.dead_letters.replay(req, bridge_app.bridge)

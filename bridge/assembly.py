@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bridge import telemetry
 from bridge.adapters.azureml import AmlJobs
 from bridge.adapters.azureml_clients import AmlClients
 from bridge.adapters.azureml_endpoints import AmlDeployments
 from bridge.adapters.clock import SystemClock
+from bridge.adapters.counting import CountingSender
 from bridge.adapters.credential import app_credential
 from bridge.adapters.datafactory import AzureDataFactories
 from bridge.adapters.entra import EntraAuthenticator
@@ -17,6 +19,7 @@ from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import Surroundings, load_rules
 from bridge.adapters.pacing import Pace
 from bridge.adapters.queue_depths import READ_SECONDS, ArmQueueDepths
+from bridge.adapters.service_callers import ServiceAuthenticator
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.adapters.snowflake import SnowflakeLedger
 from bridge.adapters.webhooks import Webhooks
@@ -28,8 +31,10 @@ from bridge.domain.places import Places
 from bridge.domain.queues import Queue
 from bridge.domain.retry import RetryPolicy
 from bridge.domain.rules import Rules
-from bridge.ports import Authenticator, Bridge, DashboardOptions, Outbound, Reactions
+from bridge.domain.signals import Telemetry
+from bridge.ports import Authenticator, Bridge, DashboardOptions, MessageSender, Outbound, Reactions
 from bridge.settings.app_settings import Settings
+from bridge.settings.auth_mode import AuthMode
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -43,7 +48,8 @@ def build(environ: Mapping[str, str]) -> Bridge:
     settings = Settings.from_environ(environ)
     catalogue, rules = _files(settings)
     _warn_of_roles(settings, catalogue)
-    credential = app_credential(settings.client_id, settings.aml_endpoint)
+    credential = app_credential(aml_endpoint=settings.aml_endpoint, **settings.identity.credential_arguments())
+    told = telemetry.telemetry()
     clients = AmlClients(
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
@@ -51,6 +57,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         pace=Pace(writes_per_second=settings.aml_writes_per_second, instances=settings.execute_max_instances),
         endpoint=settings.aml_endpoint,
         read_seconds=settings.aml_timeout_seconds,
+        telemetry=told,
     )
     return Bridge(
         name=settings.bridge_name,
@@ -59,15 +66,10 @@ def build(environ: Mapping[str, str]) -> Bridge:
         workspace_ids=frozenset(_workspace_id(settings, name).lower() for name in settings.allowed_workspaces),
         catalogue=catalogue,
         jobs=AmlJobs(clients),
-        sender=ServiceBusQueues(
-            connection_string=settings.service_bus.reveal(),
-            namespace=settings.service_bus_namespace,
-            credential=credential,
-            names=settings.queues,
-        ),
-        ledger=SnowflakeLedger(settings.snowflake.connection_arguments()),
-        outbound=_outbound(settings, credential),
-        reactions=_reactions(settings, rules, clients),
+        sender=_sender(settings, catalogue, credential, told),
+        ledger=SnowflakeLedger(settings.snowflake.connection_arguments(), told),
+        outbound=_outbound(settings, credential, told),
+        reactions=_reactions(settings, rules, clients, told),
         authenticator=_authenticator(settings),
         clock=SystemClock(),
         retry=RetryPolicy(tries=settings.retry_tries),
@@ -76,6 +78,7 @@ def build(environ: Mapping[str, str]) -> Bridge:
         sweep_days=settings.sweep_days,
         record_all_events=settings.record_all_events,
         queue_depths=_queue_depths(settings, clients),
+        telemetry=told,
         dashboard=_dashboard(settings),
     )
 
@@ -99,7 +102,22 @@ def _queue_depths(settings: Settings, clients: AmlClients) -> ArmQueueDepths | N
     )
 
 
+def _sender(
+    settings: Settings, catalogue: Catalogue, credential: "Callable[[], TokenCredential]", told: Telemetry
+) -> MessageSender:
+    queues = ServiceBusQueues(
+        connection_string=settings.service_bus.reveal(),
+        namespace=settings.service_bus_namespace,
+        credential=credential,
+        names=settings.queues,
+        telemetry=told,
+    )
+    return CountingSender(queues, told, catalogue) if told.is_on else queues
+
+
 def _authenticator(settings: Settings) -> Authenticator:
+    if settings.auth_mode is AuthMode.SERVICE:
+        return ServiceAuthenticator()
     entra = settings.entra
     if entra is None:
         return KeyAuthenticator()
@@ -114,11 +132,11 @@ def _authenticator(settings: Settings) -> Authenticator:
     )
 
 
-def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactions:
+def _reactions(settings: Settings, rules: Rules, clients: AmlClients, told: Telemetry) -> Reactions:
     return Reactions(
         rules=rules,
         deployments=AmlDeployments(clients),
-        notifier=Webhooks(settings.channels),
+        notifier=Webhooks(settings.channels, told),
         factories=AzureDataFactories(
             clients.arm_of("Data Factory"),
             subscription_id=settings.subscription_id,
@@ -128,7 +146,7 @@ def _reactions(settings: Settings, rules: Rules, clients: AmlClients) -> Reactio
     )
 
 
-def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -> Outbound:
+def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]", told: Telemetry) -> Outbound:
     default = settings.default_topic
     keys = {
         settings.topics[default] if default else "": settings.topic_key.reveal(),
@@ -136,7 +154,7 @@ def _outbound(settings: Settings, credential: "Callable[[], TokenCredential]") -
     }
     return Outbound(
         publisher=EventGridTopics(
-            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential
+            keys={topic: key for topic, key in keys.items() if topic and key}, credential=credential, telemetry=told
         ),
         topics=settings.topics,
         default_topic=default,
@@ -166,13 +184,14 @@ def _files(settings: Settings) -> tuple[Catalogue, Rules]:
 
 def _warn_of_roles(settings: Settings, catalogue: Catalogue) -> None:
     """A pipeline that allows roles which no caller of this app can have is no mistake of the file, but of the two."""
-    if settings.entra is not None and settings.entra.snowflake_client_ids:
+    if settings.auth_mode is AuthMode.SERVICE or (settings.entra and settings.entra.snowflake_client_ids):
         return
     found = [pipeline for name in catalogue.names() if (pipeline := catalogue.find(name))]
     named = [pipeline.name for pipeline in found if pipeline.allow and pipeline.allow.roles]
     if named:
         logging.getLogger(__name__).warning(
-            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS",
+            "allow.roles of %s counts for nobody: Snowflake's roles need AUTH_MODE=entra and SNOWFLAKE_CLIENT_IDS, or"
+            " AUTH_MODE=service in a container",
             ", ".join(named),
         )
 

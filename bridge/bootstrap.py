@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bridge import handlers, telemetry
 from bridge.domain.masking import hide
-from bridge.settings.auth_mode import AuthMode, auth_mode
+from bridge.settings.auth_mode import AuthMode, auth_mode, is_container
+from bridge.settings.log_format import LogFormat, log_format
 from bridge.settings.secrets import secret_values
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class App:
     @property
     def host_checks_keys(self) -> bool:
         """Whether the host lets in function keys only; otherwise it lets in everybody, and the app wants tokens."""
-        return auth_mode(self._environ) is AuthMode.KEY
+        return auth_mode(self._environ) is not AuthMode.ENTRA
 
     @property
     def may_submit(self) -> bool:
@@ -118,6 +119,12 @@ def start() -> App:
     """The app over this process's environment, its log without secrets."""
     hide(secret_values(os.environ))
     telemetry.install()
+    if is_container(os.environ):
+        telemetry.configure(os.environ)
+    else:  # the platform's worker has a part in it
+        telemetry.join(os.environ)
+    has_fields = telemetry.telemetry().is_on or log_format(os.environ) is LogFormat.JSON
+    telemetry.install(ids_in_text=not has_fields)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     return App(os.environ)

@@ -1,7 +1,6 @@
 -- Door: the same functions on a service in Snowpark Container Services, so that nothing leaves Snowflake but what the
 -- service sends. Instead of 050_external_functions.sql: the names are the same, so that no query need be changed.
--- Needs: the service <% service %> with an endpoint api that answers the routes below (making it is not part of this), and
--- for the owner role one of its service roles: GRANT SERVICE ROLE <% service %>!ALL_ENDPOINTS_USAGE TO ROLE <% owner_role %>;
+-- Needs: the service <% service %> of 077_service.sql, whose endpoint api answers the routes below.
 -- Costs: a compute pool that runs all the time; the caller's warehouse while the query runs.
 
 CREATE OR REPLACE FUNCTION SUBMIT_RUN(pipeline VARCHAR, inputs OBJECT, idempotency_key VARCHAR)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.adapters.arm import MANAGEMENT, ArmClient, segment
 from bridge.adapters.pacing import Pace
+from bridge.domain.signals import SILENT, Telemetry
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -28,6 +29,7 @@ class AmlClients:
         pace: Pace,
         endpoint: str = "",
         read_seconds: int = 30,
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._subscription_id = subscription_id
         self._resource_group = resource_group
@@ -35,6 +37,7 @@ class AmlClients:
         self._endpoint = endpoint
         self._read_seconds = read_seconds
         self._pace = pace
+        self._telemetry = telemetry
         self._lock = threading.Lock()
         self._clients: dict[str, MLClient] = {}
         self.arm = self.arm_of("Azure ML")
@@ -81,7 +84,7 @@ class AmlClients:
     def _transport(self) -> Any:
         from bridge.adapters.transport import pooled_transport  # it loads requests
 
-        return pooled_transport(self._endpoint, self._read_seconds, self._pace)
+        return pooled_transport(self._endpoint, self._read_seconds, self._pace, self._telemetry)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The app's identity: managed in Azure, the CLI's on a developer's machine, an invented one for the emulators."""
+"""The app's identity: managed in Azure, a service principal elsewhere, a developer's own, an invented one for tests."""
 
 import os
 import threading
@@ -12,23 +12,46 @@ if TYPE_CHECKING:
 
 #: A token this close to its end is renewed.
 RENEW_SECONDS = 300
+#: Tenant, object and application of the invented identity.
+EMULATED = {
+    "tid": "00000000-0000-0000-0000-000000000000",
+    "oid": "00000000-0000-0000-0000-000000000002",
+    "appid": "00000000-0000-0000-0000-000000000004",
+}
 
 
-def app_credential(client_id: str, aml_endpoint: str) -> "Callable[[], TokenCredential]":
+def app_credential(
+    client_id: str,
+    aml_endpoint: str,
+    *,
+    tenant_id: str = "",
+    client_secret: str = "",
+    certificate_file: str = "",
+    token_file: str = "",
+) -> "Callable[[], TokenCredential]":
     """A factory that loads azure-identity when the first token is wanted, and keeps the one credential it makes.
 
-    No DefaultAzureCredential: trying one source after the other costs seconds, and which one answers is a surprise.
+    No DefaultAzureCredential: trying one source after the other costs seconds, and which one answers is a surprise. A
+    secret, a certificate or a token of the cluster makes `client_id` a service principal of `tenant_id`.
     """
 
     @cache
     def credential() -> "TokenCredential":
         if aml_endpoint:
             return EmulatorCredential()
-        from azure.identity import AzureCliCredential, ManagedIdentityCredential
+        from azure import identity
 
+        if client_secret:
+            return identity.ClientSecretCredential(tenant_id, client_id, client_secret)
+        if certificate_file:
+            return identity.CertificateCredential(tenant_id, client_id, certificate_file)
+        if token_file:
+            return identity.WorkloadIdentityCredential(
+                tenant_id=tenant_id, client_id=client_id, token_file_path=token_file
+            )
         if client_id or "IDENTITY_ENDPOINT" in os.environ:
-            return ManagedIdentityCredential(client_id=client_id or None)
-        return CachedCredential(AzureCliCredential(process_timeout=30))
+            return identity.ManagedIdentityCredential(client_id=client_id or None)
+        return CachedCredential(identity.AzureCliCredential(process_timeout=30))
 
     return credential
 
@@ -73,5 +96,5 @@ def _emulator_token(scopes: tuple[str, ...]) -> tuple[str, int]:
 def _signed(scopes: tuple[str, ...], expires: int) -> str:
     import jwt
 
-    claims = {"aud": scopes[0].removesuffix("/.default"), "tid": "00000000-0000-0000-0000-000000000000", "exp": expires}
+    claims = {"aud": scopes[0].removesuffix("/.default"), "exp": expires, **EMULATED}
     return jwt.encode(claims, "emulator only, no secret at all!", "HS256")

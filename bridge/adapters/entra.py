@@ -67,7 +67,7 @@ class EntraAuthenticator:
         if app_id.lower() not in self._client_ids:
             raise _refused_caller(f"the application {app_id[:100]} is not among ALLOWED_CLIENT_IDS of this app")
         app_roles = self._checked_app_roles(claims)
-        roles = _snowflake_roles(headers) if app_id.lower() in self._snowflake_client_ids else ()
+        roles = snowflake_roles(headers) if app_id.lower() in self._snowflake_client_ids else ()
         return CallerIdentity(principal=app_principal(app_id), roles=roles, app_roles=app_roles)
 
     def _claims(self, headers: Mapping[str, str]) -> Mapping[str, Any]:
@@ -155,7 +155,7 @@ class EntraAuthenticator:
         return key
 
 
-def _snowflake_roles(headers: Mapping[str, str]) -> tuple[str, ...]:
+def snowflake_roles(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The role in which the query runs, as Snowflake itself tells it."""
     try:
         role = current_role(headers)

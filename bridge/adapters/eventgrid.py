@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.outgoing import OutgoingEvent
+from bridge.domain.signals import SILENT, Attributes, SpanKind, Telemetry
 from bridge.payloads.outgoing import event_bytes, write_event
 
 if TYPE_CHECKING:
@@ -36,10 +37,17 @@ _CALL: dict[str, Any] = {
 class EventGridTopics:
     """EventPublisher over Event Grid; connects on the first event for a topic."""
 
-    def __init__(self, *, keys: Mapping[str, str], credential: "Callable[[], TokenCredential]") -> None:
+    def __init__(
+        self,
+        *,
+        keys: Mapping[str, str],
+        credential: "Callable[[], TokenCredential]",
+        telemetry: Telemetry = SILENT,
+    ) -> None:
         #: By endpoint; other topics are for the app's identity, and never see another topic's key.
         self._keys = keys
         self._credential = credential
+        self._telemetry = telemetry
         self._lock = threading.Lock()
         self._clients: dict[str, EventGridPublisherClient] = {}
 
@@ -48,10 +56,12 @@ class EventGridTopics:
 
     def publish(self, topic: str, events: Sequence[OutgoingEvent]) -> None:
         groups = list(_fitting(events))
-        with _translated(f"Event Grid, topic {urlsplit(topic).hostname},"):
+        host = str(urlsplit(topic).hostname)
+        with _translated(f"Event Grid, topic {host},"):
             client = self._client(topic)
             for group in groups:
-                client.send([write_event(event) for event in group], **_CALL)
+                with self._telemetry.span("send events", SpanKind.PRODUCER, attributes=_sending(host, len(group))):
+                    client.send([write_event(event) for event in group], **_CALL)
 
     def close(self) -> None:
         with self._lock:
@@ -72,6 +82,17 @@ class EventGridTopics:
                     topic, AzureKeyCredential(key) if key else self._credential()
                 )
             return self._clients[topic]
+
+
+def _sending(host: str, events: int) -> Attributes:
+    return {
+        "messaging.system": "eventgrid",
+        "messaging.destination.name": host.partition(".")[0],
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.batch.message_count": events,
+        "server.address": host,
+    }
 
 
 def _fitting(events: Sequence[OutgoingEvent]) -> Iterator[list[OutgoingEvent]]:

@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bridge.adapters.shared_sender import SharedSender
+from bridge.domain import signals
+from bridge.domain.commands import SubmitRun
+from bridge.domain.context import current_traceparent
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, ServiceUnavailable, Throttled
 from bridge.domain.inbound import InboundEvent
 from bridge.domain.queues import Queue
 from bridge.domain.records import Records
+from bridge.domain.signals import SILENT, SpanKind, Telemetry
 from bridge.payloads import bodies
 from bridge.payloads.records import split_records
 from bridge.ports import Body, Message, OutgoingMessage
@@ -45,11 +49,13 @@ class ServiceBusQueues:
         namespace: str,
         credential: "Callable[[], TokenCredential]",
         names: Mapping[Queue, str],
+        telemetry: Telemetry = SILENT,
     ) -> None:
         self._connection_string = connection_string
         self._namespace = namespace
         self._credential = credential
         self._names = names
+        self._telemetry = telemetry
         self._lock = threading.Lock()
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, SharedSender] = {}
@@ -64,8 +70,9 @@ class ServiceBusQueues:
 
     def send(self, queue: Queue, messages: Sequence[Message]) -> None:
         name = self._names[queue]
-        with _translated(f"Service Bus, queue {name}"):
-            self._sender(name).send([_outgoing(message) for message in messages])
+        with self._sending(name, len(messages)), _translated(f"Service Bus, queue {name}"):
+            told = self._telemetry.is_on
+            self._sender(name).send([_outgoing(message, told=told) for message in messages])
 
     def post(self, queue: str, messages: Sequence[OutgoingMessage]) -> None:
         from azure.servicebus import ServiceBusMessage
@@ -74,7 +81,7 @@ class ServiceBusQueues:
             ServiceBusMessage(each.text, message_id=each.message_id, content_type=each.content_type)
             for each in messages
         ]
-        with _translated(f"Service Bus, queue {queue}"), _refused(queue):
+        with self._sending(queue, len(messages)), _translated(f"Service Bus, queue {queue}"), _refused(queue):
             self._sender(queue).send(outgoing)
 
     def text(self, body: Body) -> str:
@@ -91,6 +98,18 @@ class ServiceBusQueues:
             if self._client is not None:
                 self._client.close()
                 self._client = None
+
+    @contextmanager
+    def _sending(self, queue: str, messages: int) -> Iterator[None]:
+        attributes: signals.Attributes = {
+            "messaging.system": "servicebus",
+            "messaging.destination.name": queue,
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": messages,
+        }
+        with self._telemetry.span(f"send {queue}", SpanKind.PRODUCER, attributes=attributes):
+            yield
 
     def _open(self, queue: Queue) -> None:
         try:
@@ -119,21 +138,29 @@ class ServiceBusQueues:
         return self._client
 
 
-def _outgoing(message: Message) -> "AmqpAnnotatedMessage":
+def _outgoing(message: Message, *, told: bool) -> "AmqpAnnotatedMessage":
     """As the protocol has it: the SDK's other class for messages takes twice the time to make."""
     from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
     return AmqpAnnotatedMessage(
         data_body=message.text or bodies.write(message.body),
         properties=AmqpMessageProperties(message_id=message.message_id, content_type="application/json"),
-        application_properties=_properties(message.body),
+        application_properties=_properties(message.body, told=told),
         annotations={DUE: message.due} if message.due else None,  # type: ignore[dict-item]  # as the SDK itself does
     )
 
 
-def _properties(body: Body) -> dict[str, str] | None:
-    """What a message says besides its body: only the bridge's own events do."""
-    return dict(body.properties) if isinstance(body, InboundEvent) else None
+def _properties(body: Body, *, told: bool) -> dict[str, str] | None:
+    """What a message says besides its body: an event's door, and where it was sent from.
+
+    A run's own body says that too. Its message only says it a second time, for the platform's own spans, where somebody
+    is told of them: a property costs as much as some inputs.
+    """
+    properties = dict(body.properties) if isinstance(body, InboundEvent) else {}
+    traceparent = current_traceparent()
+    if traceparent is not None and (told or not isinstance(body, SubmitRun)):
+        properties["traceparent"] = traceparent
+    return properties or None
 
 
 @contextmanager

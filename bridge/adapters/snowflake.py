@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
 from bridge.domain.records import TABLES, ActionStatus, AmlEvent, Records
+from bridge.domain.signals import SILENT, Attributes, Span, SpanKind, Telemetry
 from bridge.payloads import lossless
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row_texts
@@ -43,9 +44,10 @@ SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
 class SnowflakeLedger:
     """Ledger over Snowflake; connects on first use."""
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], telemetry: Telemetry = SILENT) -> None:
         #: For `snowflake.connector.connect`: account, identity, database and schema.
         self._arguments = arguments
+        self._telemetry = telemetry
         self._lock = threading.Lock()
         self._connection: Any = None
         #: By the process's own clock.
@@ -150,9 +152,19 @@ class SnowflakeLedger:
         finally:
             self._lock.release()
 
+    def _telling(self, name: str) -> AbstractContextManager[Span]:
+        attributes: Attributes = {
+            "db.system.name": "snowflake",
+            "db.namespace": f"{self._arguments.get('database')}|{self._arguments.get('schema')}",
+            "db.operation.name": STATEMENTS[name].partition(" ")[0].upper(),
+            "db.query.summary": name,
+            "server.address": str(self._arguments.get("host") or self._arguments.get("account")),
+        }
+        return self._telemetry.span(name, SpanKind.CLIENT, attributes=attributes)
+
     def _execute(self, name: str, binds: Sequence[Any], wait: float = TURN_SECONDS) -> list[dict[str, Any]]:
         """Run one statement, once more on a new connection when the old one turns out to be lost."""
-        with self._turn(name, wait), _translated(name):
+        with self._turn(name, wait), self._telling(name), _translated(name):
             try:
                 return self._once(name, binds)
             except Exception as error:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from bridge.domain.actions import Notify
 from bridge.domain.channels import Channel, ChannelKind
 from bridge.domain.errors import PermanentError, ServiceUnavailable, Throttled
+from bridge.domain.signals import CHANNEL, SILENT, Attributes, SpanKind, Telemetry
 from bridge.payloads.notifications import teams_body, webhook_body
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ _LONGEST_WAIT = timedelta(days=1)
 class Webhooks:
     """Notifier over HTTP, by the channels of the settings; no tries of its own, because the queue has them."""
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    def __init__(self, channels: Mapping[str, Channel], telemetry: Telemetry = SILENT) -> None:
         self._channels = channels
+        self._telemetry = telemetry
 
     def send(self, notification: Notify, *, at: datetime) -> None:
         channel = self._channels.get(notification.channel)
@@ -45,13 +47,26 @@ class Webhooks:
         else:
             body = webhook_body(notification, at)
             headers = _signature(channel, notification.occasion.action_id, body, at)
-        status, wait = _post(channel.url, body, headers, what)
+        status, wait = self._posted(channel, body, headers, what)
         if status == 429:
             raise Throttled(f"{what} asked for fewer notifications", retry_after=_retry_after(wait, at))
         if status in _PASSING or status >= 500:
             raise ServiceUnavailable(f"{what} answered {status}", retry_after=_retry_after(wait, at))
         if not 200 <= status < 300:
             raise PermanentError(f"{what} answered {status}", code="WEBHOOK_REFUSED")
+
+    def _posted(self, channel: Channel, body: str, headers: Mapping[str, str], what: str) -> tuple[int, str]:
+        attributes: Attributes = {
+            "http.request.method": "POST",
+            "server.address": urlsplit(channel.url).hostname or "",
+            CHANNEL: channel.name,
+        }
+        with self._telemetry.span(f"notify {channel.name}", SpanKind.CLIENT, attributes=attributes) as span:
+            status, wait = _post(channel.url, body, headers, what)
+            span.tell({"http.response.status_code": status})
+            if not 200 <= status < 300:
+                span.fail(str(status))
+        return status, wait
 
 
 def _signature(channel: Channel, message_id: str, body: str, at: datetime) -> dict[str, str]:

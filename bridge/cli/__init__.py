@@ -1,1 +1,1 @@
-"""The command line: what rules would do, and runs and dead letters by the app's HTTP API."""
+"""The command line of those who write rules and pipelines, deploy the SQL, and look after runs."""

@@ -35,6 +35,8 @@ class Api:
     token: str = field(default="", repr=False)
     #: How long an answer may take.
     seconds: int
+    #: What to think of when nobody answers there.
+    hint: str = ""
 
     def __post_init__(self) -> None:
         """Raises: WrongUsage."""
@@ -81,7 +83,8 @@ class Api:
                     f"{self.url} did not answer within {self.seconds} seconds{hint}", is_passing=True
                 ) from error
             except requests.RequestException as error:
-                raise Refused(f"{self.url} cannot be reached ({type(error).__name__})", is_passing=True) from error
+                words = f"{self.url} cannot be reached ({type(error).__name__}){self.hint}"
+                raise Refused(words, is_passing=True) from error
             return _read(answer)
 
     def _sign(self, request: "requests.PreparedRequest") -> "requests.PreparedRequest":
@@ -109,7 +112,9 @@ def _read(answer: "requests.Response") -> Any:
     if answer.ok and not answer.is_redirect and document is not None:
         return document
     is_passing = answer.status_code == 429 or answer.status_code >= 500
-    raise Refused(_words(answer, document), document=document, is_passing=is_passing)
+    wait = answer.headers.get("retry-after", "")
+    retry_after = float(wait) if wait.isdecimal() else 0.0
+    raise Refused(_words(answer, document), document=document, is_passing=is_passing, retry_after=retry_after)
 
 
 def _words(answer: "requests.Response", document: Any) -> str:

@@ -10,15 +10,13 @@ from pathlib import Path
 from bridge.adapters.files.pipelines_file import load_catalogue
 from bridge.adapters.files.rules_file import LoadedRules, Surroundings, load_rules
 from bridge.assembly import surroundings
-from bridge.cli.failures import WrongUsage
+from bridge.cli.checking import Checked, counted
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.pipelines import Catalogue
 from bridge.domain.rules import Rules
-from bridge.payloads import lossless
 from bridge.settings.app_settings import Settings
+from bridge.settings.catalogue import default_of
 from bridge.settings.reader import APP_ROOT
-
-BRIDGE_NAME = "bridge"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,30 +32,14 @@ class Configuration:
     unchecked: str = ""
 
 
-def environment(settings_file: Path | None, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The app's settings: the `Values` of a file as the Functions host reads it, else this process's environment."""
-    if settings_file is None:
-        return environ
-    try:
-        document = lossless.loads(settings_file.read_bytes())
-    except OSError as error:
-        raise WrongUsage(f"{settings_file}: cannot be read, {error.strerror}") from error
-    except ValueError as error:
-        raise WrongUsage(f"{settings_file}: {error}") from error
-    values = document.get("Values") if isinstance(document, Mapping) else None
-    if not isinstance(values, Mapping):
-        raise WrongUsage(f'{settings_file}: it has no "Values": give a local.settings.json')
-    return {str(name): str(value) for name, value in values.items()}
-
-
 def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file: Path | None) -> Configuration:
     """Both files, checked against the settings if these are whole.
 
     Raises: ConfigurationError with every problem of the files.
     """
-    settings, unchecked = _settings(environ)
-    rules_path = rules_file or _app_file(environ, "RULES_FILE", "rules.yaml")
-    pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE", "pipelines.yaml")
+    settings, unchecked = _settings(environ, "names of channels, topics and workspaces")
+    rules_path = rules_file or _app_file(environ, "RULES_FILE")
+    pipelines_path = pipelines_file or _app_file(environ, "PIPELINES_FILE")
     problems: list[str] = []
     catalogue, loaded = None, LoadedRules(rules=Rules())
     try:
@@ -74,19 +56,27 @@ def read(environ: Mapping[str, str], *, rules_file: Path | None, pipelines_file:
         rules_file=rules_path,
         rules=loaded.rules,
         catalogue=catalogue,
-        bridge_name=environ.get("BRIDGE_NAME", "").strip() or BRIDGE_NAME,
+        bridge_name=environ.get("BRIDGE_NAME", "").strip() or default_of("BRIDGE_NAME"),
         warnings=loaded.warnings,
         unchecked=unchecked,
     )
 
 
-def _settings(environ: Mapping[str, str]) -> tuple[Settings | None, str]:
+def read_pipelines(environ: Mapping[str, str], file: Path | None) -> Checked:
+    """pipelines.yaml alone. Raises: ConfigurationError with every problem."""
+    settings, unchecked = _settings(environ, "names of workspaces")
+    path = file or _app_file(environ, "PIPELINES_FILE")
+    catalogue = load_catalogue(path, workspaces=settings.allowed_workspaces if settings else None)
+    return Checked(file_name=path.name, contents=counted(len(list(catalogue.names())), "pipeline"), unchecked=unchecked)
+
+
+def _settings(environ: Mapping[str, str], what: str) -> tuple[Settings | None, str]:
     try:
         return Settings.from_environ(environ), ""
     except ConfigurationError as error:
         count = len(error.problems)
         reason = f"{count} settings are missing or wrong here, the first: {error.problems[0]}"
-        return None, f"names of channels, topics and workspaces are not checked: {reason}"
+        return None, f"{what} are not checked: {reason}"
 
 
 def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Surroundings:
@@ -95,7 +85,7 @@ def _surroundings(catalogue: Catalogue | None, settings: Settings | None) -> Sur
     return surroundings(settings, catalogue)
 
 
-def _app_file(environ: Mapping[str, str], setting: str, default: str) -> Path:
+def _app_file(environ: Mapping[str, str], setting: str) -> Path:
     """As the app finds it."""
-    path = Path(environ.get(setting, "").strip() or default)
+    path = Path(environ.get(setting, "").strip() or default_of(setting))
     return path if path.is_absolute() else APP_ROOT / path

@@ -1,32 +1,47 @@
 """Which app a command talks to, and with which key."""
 
-import argparse
+import functools
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
+from bridge.cli import laptop
 from bridge.cli.api import Api
-from bridge.cli.options import positive
+from bridge.cli.failures import WrongUsage
+from bridge.cli.options import Key, Local, Timeout, Url, takes
 
 
-def connection_options() -> argparse.ArgumentParser:
-    """A parent for commands that call the app."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--url", help="the app, as https://my-app.azurewebsites.net; default: BRIDGE_URL")
-    parent.add_argument(
-        "--key",
-        help="function key; better in BRIDGE_KEY, as other users of this machine can see what commands are given "
-        "(BRIDGE_TOKEN takes a token of Entra, for apps with AUTH_MODE=entra)",
-    )
-    parent.add_argument(
-        "--timeout", type=positive, default=90, metavar="SECONDS", help="how long an answer may take; default: 90"
-    )
-    return parent
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """What the options say of the app; its fields are these options."""
+
+    url: Url = ""
+    key: Key = field(default="", repr=False)
+    timeout: Timeout = 90
+    local: Local = False
+
+    def api(self) -> Api:
+        """Raises: WrongUsage."""
+        if not self.local:
+            return Api(
+                url=(self.url or os.environ.get("BRIDGE_URL", "")).strip(),
+                key=(self.key or os.environ.get("BRIDGE_KEY", "")).strip(),
+                token=os.environ.get("BRIDGE_TOKEN", "").strip(),
+                seconds=self.timeout,
+            )
+        if self.url or self.key:
+            raise WrongUsage("--local has its own address and key: leave out --url and --key")
+        functions = laptop.endpoints()["functions"]
+        hint = ": does the laptop stack still run?"
+        return Api(url=functions["base_url"], key=functions["key"], seconds=self.timeout, hint=hint)
 
 
-def api(options: argparse.Namespace) -> Api:
-    """Raises: WrongUsage."""
-    return Api(
-        url=(options.url or os.environ.get("BRIDGE_URL", "")).strip(),
-        key=(options.key or os.environ.get("BRIDGE_KEY", "")).strip(),
-        token=os.environ.get("BRIDGE_TOKEN", "").strip(),
-        seconds=options.timeout,
-    )
+def calls_the_app(command: Callable[..., int]) -> Callable[..., int]:
+    """For commands whose first parameter is the app itself."""
+
+    @functools.wraps(command)
+    def called(connection: Connection, **given: Any) -> int:
+        return command(connection.api(), **given)
+
+    return takes(Connection)(called)

@@ -1,67 +1,132 @@
-"""`dead-letters …`: messages that could not be handled, by the app's HTTP API."""
+"""`dead-letters …`: messages that could not be handled, by the app's HTTP API or, with --broker, at Service Bus."""
 
-import argparse
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from bridge.cli import moments
-from bridge.cli.connection import api, connection_options
-from bridge.cli.failures import DONE
-from bridge.cli.options import json_option, positive
-from bridge.cli.output import field_lines, say, table, write, write_json
+import typer
 
-if TYPE_CHECKING:
-    from bridge.cli.options import Verbs
+from bridge.cli import broker_dead_letters, moments
+from bridge.cli.connection import Connection
+from bridge.cli.environment import app_environment
+from bridge.cli.failures import DONE, WrongUsage
+from bridge.cli.options import Json, Limit, SettingsFile, Since, takes
+from bridge.cli.output import say, write, write_answer, write_json, write_table
+from bridge.domain.queues import Queue
 
 _COLUMNS = ("dead_letter_id", "occurred_at", "queue", "reason", "run_id", "description")
 #: Characters of a description in a table.
-_CUT = 80
+CUT = 80
+
+commands = typer.Typer(help="List, show and replay messages that could not be handled.")
+DeadLetterId = Annotated[
+    str | None,
+    typer.Argument(metavar="ID", show_default=False, help="Of DEAD_LETTERS; with --broker: a sequence number."),
+]
+BrokerQueue = Annotated[
+    Queue | None,
+    typer.Option(
+        "--broker",
+        metavar="QUEUE",
+        show_default=False,
+        help="In the dead-letter queue of this queue at Service Bus itself, with the settings of the app.",
+    ),
+]
 
 
-def add(verbs: "Verbs") -> None:
-    """The parsers of these commands."""
-    letters = verbs.add_parser("dead-letters", help="list and replay messages that could not be handled")
-    actions = letters.add_subparsers(dest="verb", required=True)
-    parents = [connection_options(), json_option()]
-    listing = actions.add_parser("list", parents=parents, help="dead letters of the ledger, newest first")
-    listing.add_argument("--queue", help="such as run-commands")
-    listing.add_argument("--run-id")
-    listing.add_argument("--since", metavar="WHEN", type=moments.moment, help="a date, or a date and time; in UTC")
-    listing.add_argument("--limit", metavar="N", type=positive, default=50, help="1 to 500; default: 50")
-    listing.set_defaults(command=_list)
-    replay = actions.add_parser("replay", parents=parents, help="have one handled again")
-    replay.add_argument("dead_letter_id", metavar="ID")
-    replay.set_defaults(command=_replay)
-
-
-def _list(options: argparse.Namespace) -> int:
-    answer = api(options).get(
-        "dead-letters",
-        queue=options.queue,
-        run_id=options.run_id,
-        since=options.since.isoformat() if options.since else None,
-        limit=options.limit,
+@commands.command("list")
+@takes(Connection)
+def list_dead_letters(
+    connection: Connection,
+    *,
+    queue: Annotated[Queue | None, typer.Option(metavar="QUEUE", help="Such as run-commands.")] = None,
+    run_id: Annotated[str | None, typer.Option(metavar="RUN_ID")] = None,
+    since: Since = None,
+    limit: Limit = 50,
+    broker: Annotated[
+        bool,
+        typer.Option("--broker", help="Peek into the dead-letter queues at Service Bus itself; changes nothing there."),
+    ] = False,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> int:
+    """Dead letters of the ledger, newest first."""
+    if broker:
+        if run_id or since:
+            raise WrongUsage("--run-id and --since are for the ledger: leave them or --broker out")
+        values = app_environment(settings, local=connection.local)
+        return broker_dead_letters.write_list(values, queue, limit=limit, as_json=as_json)
+    answer = connection.api().get(
+        "dead-letters", queue=queue, run_id=run_id, since=since.isoformat() if since else None, limit=limit
     )
-    if options.json:
+    if as_json:
         write_json(answer)
         return DONE
     letters = [
         {
             **letter,
             "occurred_at": moments.shown_text(letter.get("occurred_at")),
-            "description": str(letter.get("description") or "")[:_CUT],
+            "description": str(letter.get("description") or "")[:CUT],
         }
         for letter in answer["dead_letters"]
     ]
-    write(table(letters, _COLUMNS) if letters else ["no such dead letters"])
-    if len(letters) == options.limit:
-        say(f"these are the newest {options.limit}: --limit shows more")
-    return DONE
-
-
-def _replay(options: argparse.Namespace) -> int:
-    answer = api(options).post("dead-letters", options.dead_letter_id, "replay")
-    if options.json:
-        write_json(answer)
+    if letters:
+        write_table(letters, _COLUMNS)
     else:
-        write(field_lines(answer))
+        write(["no such dead letters"])
+    if len(letters) == limit:
+        say(f"these are the newest {limit}: --limit shows more")
     return DONE
+
+
+@commands.command()
+@takes(Connection)
+def show(
+    connection: Connection,
+    dead_letter_id: DeadLetterId = None,
+    *,
+    broker: BrokerQueue = None,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> int:
+    """One dead letter with its whole body, as far as it was kept."""
+    if dead_letter_id is None:
+        raise WrongUsage("ID is missing: dead-letters list shows them")
+    if broker is not None:
+        values = app_environment(settings, local=connection.local)
+        return broker_dead_letters.write_one(values, broker, _sequence_number(dead_letter_id), as_json=as_json)
+    write_answer(connection.api().get("dead-letters", dead_letter_id), as_json=as_json)
+    return DONE
+
+
+@commands.command()
+@takes(Connection)
+def replay(
+    connection: Connection,
+    dead_letter_id: DeadLetterId = None,
+    *,
+    broker: BrokerQueue = None,
+    every: Annotated[bool, typer.Option("--all", help="With --broker: all that are there now.")] = False,
+    settings: SettingsFile = None,
+    as_json: Json = False,
+) -> int:
+    """Have one handled again: the app asks again for what its message had asked for.
+
+    With --broker run-events, the only queue whose dead letters the app does not read itself: each message is sent
+    again and then taken from the dead-letter queue. If that is interrupted, a message may be there twice, which the
+    ledger bears: rows may repeat an EVENT_ID.
+    """
+    if every == (dead_letter_id is not None):
+        raise WrongUsage("give an ID, or --broker QUEUE and --all")
+    if broker is None:
+        if dead_letter_id is None:
+            raise WrongUsage("--all is for --broker: give the ID of a dead letter")
+        write_answer(connection.api().post("dead-letters", dead_letter_id, "replay"), as_json=as_json)
+        return DONE
+    number = None if dead_letter_id is None else _sequence_number(dead_letter_id)
+    values = app_environment(settings, local=connection.local)
+    return broker_dead_letters.replay(values, broker, number, as_json=as_json)
+
+
+def _sequence_number(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise WrongUsage(f'"{text[:100]}" is no sequence number: dead-letters list --broker shows them')

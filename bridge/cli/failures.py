@@ -1,19 +1,33 @@
 """How a command ends: its exit code, and what it says when it could not do what was asked."""
 
+from collections.abc import Mapping
 from typing import Any
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+#: What became of the run that a command has followed.
+RUN_FAILED, RUN_CANCELED = 3, 4
+#: There is no Snowflake CLI.
+NO_SNOW = 3
 
 
 class Refused(Exception):
     """What was asked for failed, or was refused."""
 
-    def __init__(self, message: str, *, document: Any = None, is_passing: bool = False) -> None:
+    def __init__(
+        self, message: str, *, document: Any = None, is_passing: bool = False, retry_after: float = 0.0
+    ) -> None:
         #: What the app answered, for programs.
         self.document = document
         #: Whether the same request may go through later, or may have gone through already.
         self.is_passing = is_passing
+        #: Seconds that the app wants to be left alone.
+        self.retry_after = retry_after
         super().__init__(message)
+
+    @property
+    def code(self) -> str | None:
+        """The app's own code of the problem."""
+        return self.document.get("code") if isinstance(self.document, Mapping) else None
 
 
 class WrongUsage(Exception):

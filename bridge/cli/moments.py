@@ -1,17 +1,18 @@
 """Points in time as people write and read them; what says nothing else is UTC."""
 
-import argparse
 from datetime import UTC, datetime, timedelta
+
+import typer
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def moment(text: str) -> datetime:
-    """For argparse: a date, which is its midnight, or a date with a time."""
+    """For options: a date, which is its midnight, or a date with a time."""
     try:
         given = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f'"{text}": give a date such as 2026-11-01, or 2026-11-01T08:30Z') from None
+        raise typer.BadParameter(f'"{text}": give a date such as 2026-11-01, or 2026-11-01T08:30Z') from None
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
 
 

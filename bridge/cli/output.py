@@ -1,21 +1,33 @@
 """What commands write: results to standard output, everything else to standard error.
 
-Much of it comes from events and from other people's runs, so nothing reaches the terminal that could steer it.
+Much of it comes from events and from other people's runs, so nothing reaches the terminal that could steer it, and
+nothing is taken for markup. Where nobody looks, columns are plain text that is cut nowhere.
 """
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import simplejson
 
 from bridge.payloads import lossless
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: How a status looks at a terminal.
+_STYLES = {"COMPLETED": "green", "FAILED": "red", "CANCELED": "yellow", "REJECTED": "red"}
 
 
 def write(lines: Iterable[str]) -> None:
     """Results for people."""
     for line in lines:
         sys.stdout.write(printable(line) + "\n")
+
+
+def write_text(text: str) -> None:
+    """What this repository's own files have, as it is, to be piped on."""
+    sys.stdout.write(text)
 
 
 def write_json(value: Any) -> None:
@@ -46,9 +58,46 @@ def field_lines(document: Mapping[str, Any], indent: str = "") -> list[str]:
     return [f"{indent}{name}: {value_text(value)}" for name, value in document.items() if value is not None]
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
-    """The rows in columns that are as wide as they have to be."""
-    cells = [[name.upper() for name in columns]]
-    cells += [["" if row.get(name) is None else printable(value_text(row[name])) for name in columns] for row in rows]
+def write_answer(answer: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing: as JSON, or field by field."""
+    if as_json:
+        write_json(answer)
+    else:
+        write(field_lines(answer))
+
+
+def write_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """The rows in columns."""
+    cells = [["" if row.get(name) is None else printable(value_text(row[name])) for name in columns] for row in rows]
+    header = [name.upper() for name in columns]
+    if sys.stdout.isatty():
+        _write_to_terminal(header, cells)
+    else:
+        _write_plain([header, *cells])
+
+
+def console(stream: TextIO) -> "Console":
+    """For a terminal; texts are texts."""
+    from rich.console import Console
+
+    return Console(file=stream, markup=False, highlight=False, emoji=False)
+
+
+def _write_to_terminal(header: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    console(sys.stdout).print(table)
+
+
+def _write_plain(cells: Sequence[Sequence[str]]) -> None:
+    """As wide as they have to be."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")

@@ -1,15 +1,17 @@
 """Recorded events before today's rules: what would have been done, without doing it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bridge.cli import explanation
 from bridge.cli.evaluation import Evaluated, Evaluation, Judge, used_before
-from bridge.cli.output import table, value_text
+from bridge.cli.output import value_text
 from bridge.domain.records import AmlEvent
+
+COLUMNS = ("rule", "would have fired", "not fired")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,28 +39,37 @@ class Replay:
         return [each for each in self.events if each.evaluations]
 
 
-def replayed(events: Sequence[AmlEvent], judge: Judge, *, until: datetime | None, limit: int) -> Replay:
-    """What the rules make of the events, each occasion counted once."""
+def replayed(
+    events: Sequence[AmlEvent], judge: Judge, *, until: datetime | None, limit: int, step: Callable[[], None]
+) -> Replay:
+    """What the rules make of the events, each occasion counted once; `step` is called after each event."""
     wanted = [event for event in events if until is None or event.event_time is None or event.event_time < until]
     first: dict[str, AmlEvent] = {}
-    evaluated = tuple(used_before(judge.evaluated(event), first) for event in wanted)
+    evaluated = []
+    for event in wanted:
+        evaluated.append(used_before(judge.evaluated(event), first))
+        step()
     is_cut = len(events) >= limit and len(wanted) == len(events)
     return Replay(
-        events=evaluated,
+        events=tuple(evaluated),
         summaries=tuple(_summary(rule.name, evaluated) for rule in judge.rules),
         cut_at=next((event.event_time for event in reversed(wanted) if event.event_time), None) if is_cut else None,
     )
 
 
 def lines(replay: Replay) -> Iterator[str]:
-    """Each event that a rule is about, then a line for each rule."""
+    """Each event that a rule is about."""
     for each in replay.concerned:
         yield explanation.event_line(each.event)
         yield from (f"  {'✓' if found.verdict.acts else '✗'} {_told(found)}" for found in each.evaluations)
     if replay.concerned:
         yield ""
     yield f"{len(replay.events)} events, {len(replay.concerned)} of them of a kind that a rule is about"
-    rows = [
+
+
+def summary(replay: Replay) -> list[dict[str, Any]]:
+    """A row for each rule, of COLUMNS."""
+    return [
         {
             "rule": each.rule,
             "would have fired": each.fired,
@@ -66,8 +77,6 @@ def lines(replay: Replay) -> Iterator[str]:
         }
         for each in replay.summaries
     ]
-    if rows:
-        yield from table(rows, ("rule", "would have fired", "not fired"))
 
 
 def document(replay: Replay) -> dict[str, Any]:

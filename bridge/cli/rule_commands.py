@@ -1,155 +1,210 @@
-"""`rules check`, `rules explain` and `rules replay`: what rules.yaml is worth before it is deployed."""
+"""`rules check`, `rules explain` and `rules replay`: what rules.yaml is worth before it is deployed.
 
-import argparse
-import os
+What reads the file and judges events is loaded when a command runs.
+"""
+
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from bridge.cli import explanation, moments, replaying
-from bridge.cli.configuration import Configuration, environment, read
-from bridge.cli.evaluation import Evaluated, Judge, usual_door
+import typer
+
+from bridge.cli import moments
+from bridge.cli.checking import Checked, counted, say_unchecked, write_checked
+from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, FAILED, Refused, WrongUsage
-from bridge.cli.options import json_option, positive
-from bridge.cli.output import say, write, write_json
-from bridge.domain.errors import ConfigurationError, PoisonMessage
+from bridge.cli.options import Json, Local, SettingsFile, takes
+from bridge.cli.output import say, write, write_json, write_table
+from bridge.cli.progress import working
+from bridge.domain.errors import PoisonMessage
 from bridge.domain.inputs import closest
-from bridge.domain.rules import Rule
-from bridge.payloads.event_grid import UnreadableEvent, read_each
-from bridge.settings.app_settings import Settings
 
 if TYPE_CHECKING:
-    from bridge.cli.options import Verbs
+    from bridge.cli.configuration import Configuration
+    from bridge.cli.evaluation import Evaluated, Judge
+    from bridge.domain.rules import Rule
     from bridge.ports import Ledger
+    from bridge.settings.app_settings import Settings
 
-DOORS = ("workspace", "custom", "snowflake", "bridge")
-
-
-def add(verbs: "Verbs") -> None:
-    """The parsers of these commands."""
-    rules = verbs.add_parser("rules", help="what rules.yaml says, and what it would do").add_subparsers(
-        dest="verb", required=True
-    )
-    files = _file_options()
-    check = rules.add_parser("check", parents=[files, json_option()], help="every problem and warning of the file")
-    check.set_defaults(command=_check)
-    explain = rules.add_parser(
-        "explain", parents=[files, json_option()], help="rule by rule, why an event would fire it or not"
-    )
-    explain.add_argument(
-        "event",
-        metavar="EVENT.json",
-        help="one event or an array, in Event Grid's schema or as CloudEvents; - for standard input",
-    )
-    explain.add_argument(
-        "--door",
-        choices=DOORS,
-        help="by which Event Grid subscription it comes; default: the one by which events of its type come",
-    )
-    explain.set_defaults(command=_explain)
-    replay = rules.add_parser(
-        "replay",
-        parents=[files, json_option()],
-        help="what today's file would have done with recorded events; reads the ledger, does nothing else",
-    )
-    replay.add_argument(
-        "--since",
-        metavar="WHEN",
-        type=moments.moment,
-        required=True,
-        help="a date, which is its midnight in UTC, or a date and time",
-    )
-    replay.add_argument("--until", metavar="WHEN", type=moments.moment, help="up to here, itself left out")
-    replay.add_argument("--rule", metavar="NAME", help="this rule only")
-    replay.add_argument(
-        "--limit", metavar="N", type=positive, default=1000, help="how many events to read; default: 1000"
-    )
-    replay.set_defaults(command=_replay)
+commands = typer.Typer(help="What rules.yaml says, and what it would do.")
 
 
-def _check(options: argparse.Namespace) -> int:
-    try:
-        found = _configuration(options)
-    except ConfigurationError as error:
-        if options.json:
-            write_json({"usable": False, "problems": list(error.problems), "warnings": [], "unchecked": None})
-        else:
-            write(error.problems)
-        say(f"not usable: {_count(len(error.problems), 'problem')}")
-        return FAILED
-    if options.json:
-        write_json(
-            {"usable": True, "problems": [], "warnings": list(found.warnings), "unchecked": found.unchecked or None}
+class Door(StrEnum):
+    """Event Grid subscriptions, by the doors they are for."""
+
+    WORKSPACE = "workspace"
+    CUSTOM = "custom"
+    SNOWFLAKE = "snowflake"
+    BRIDGE = "bridge"
+
+
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="RULES.yaml", show_default=False, help="Default: the setting RULES_FILE."),
+]
+PipelinesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pipelines", metavar="PIPELINES.yaml", show_default=False, help="Default: the setting PIPELINES_FILE."
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """The two files, and where the app's settings are taken from."""
+
+    file: RulesFile = None
+    pipelines: PipelinesFile = None
+    settings: SettingsFile = None
+    local: Local = False
+
+    def values(self) -> Mapping[str, str]:
+        """The settings. Raises: WrongUsage."""
+        return app_environment(self.settings, local=self.local)
+
+    def read(self) -> "Configuration":
+        """Raises: WrongUsage; ConfigurationError with every problem of the files."""
+        from bridge.cli.configuration import read
+
+        return read(self.values(), rules_file=self.file, pipelines_file=self.pipelines)
+
+
+@commands.command()
+@takes(Sources)
+def check(sources: Sources, as_json: Json = False) -> int:
+    """Every problem and warning of the file."""
+
+    def checked() -> Checked:
+        found = sources.read()
+        return Checked(
+            file_name=found.rules_file.name,
+            contents=counted(len(found.rules.all), "rule"),
+            warnings=found.warnings,
+            unchecked=found.unchecked,
         )
-        return DONE
-    write(f"warning: {warning}" for warning in found.warnings)
-    write([f"{found.rules_file.name}: usable, {_count(len(found.rules.all), 'rule')}"])
-    _say_unchecked(found)
-    return DONE
+
+    return write_checked(checked, as_json=as_json)
 
 
-def _explain(options: argparse.Namespace) -> int:
-    found = _configuration(options)
-    text = _event_text(options.event)
+@commands.command()
+@takes(Sources)
+def explain(
+    sources: Sources,
+    event: Annotated[
+        str,
+        typer.Argument(
+            metavar="EVENT.json",
+            help="One event or an array, in Event Grid's schema or as CloudEvents; - for standard input.",
+        ),
+    ],
+    *,
+    door: Annotated[
+        Door | None,
+        typer.Option(
+            metavar="DOOR",
+            show_default=False,
+            help="By which Event Grid subscription it comes: workspace, custom, snowflake or bridge. "
+            "Default: the one by which events of its type come.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Rule by rule, why an event would fire it or not."""
+    from bridge.cli import explanation
+    from bridge.cli.evaluation import usual_door
+    from bridge.payloads.event_grid import UnreadableEvent, read_each
+
+    found = sources.read()
+    text = _event_text(event)
     try:
-        events = read_each(text, options.door or "custom")
+        events = read_each(text, door or "custom")
     except PoisonMessage as error:
-        raise Refused(f"{options.event}: {error}") from error
+        raise Refused(f"{event}: {error}") from error
     judge = _judge(found, found.rules.all)
     evaluated: list[Evaluated] = []
-    for event in events:
-        if isinstance(event, UnreadableEvent):
-            say(f"{options.event}: an event cannot be read: {event.reason}")
+    for each in events:
+        if isinstance(each, UnreadableEvent):
+            say(f"{event}: an event cannot be read: {each.reason}")
         else:
-            known = event if options.door else replace(event, door=usual_door(event))
-            evaluated.append(judge.evaluated(known))
-    if options.json:
+            evaluated.append(judge.evaluated(each if door else replace(each, door=usual_door(each))))
+    if as_json:
         write_json({"events": [explanation.document(each) for each in evaluated], "open": explanation.OPEN})
     else:
         _write_explained(evaluated, found)
     return DONE if len(evaluated) == len(events) else FAILED
 
 
-def _replay(options: argparse.Namespace) -> int:
-    values = environment(options.settings, os.environ)
-    settings = Settings.from_environ(values)
-    found = _configuration(options)
-    rules = _chosen(found.rules.all, options.rule)
-    events = ledger(settings).aml_events(since=options.since, limit=options.limit)
-    replay = replaying.replayed(events, _judge(found, rules), until=options.until, limit=options.limit)
-    if options.json:
+@commands.command("replay")
+@takes(Sources)
+def replay_events(
+    sources: Sources,
+    *,
+    since: Annotated[
+        datetime,
+        typer.Option(
+            parser=moments.moment, metavar="WHEN", help="A date, which is its midnight in UTC, or a date and time."
+        ),
+    ],
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=moments.moment, metavar="WHEN", show_default=False, help="Up to here, itself left out."),
+    ] = None,
+    rule: Annotated[str | None, typer.Option(metavar="NAME", help="This rule only.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many events to read.")] = 1000,
+    as_json: Json = False,
+) -> int:
+    """What today's file would have done with recorded events; reads the ledger, does nothing else."""
+    from bridge.cli import replaying
+    from bridge.settings.app_settings import Settings
+
+    settings = Settings.from_environ(sources.values())
+    found = sources.read()
+    rules = _chosen(found.rules.all, rule)
+    with working("reading the ledger"), ledger(settings) as recorded:
+        events = recorded.aml_events(since=since, limit=limit)
+    with working("asking the rules", total=len(events)) as step:
+        replay = replaying.replayed(events, _judge(found, rules), until=until, limit=limit, step=step)
+    if as_json:
         write_json(replaying.document(replay))
     else:
         _say_warnings(found)
         write(replaying.lines(replay))
+        if replay.summaries:
+            write_table(replaying.summary(replay), replaying.COLUMNS)
         say("Nothing was sent or written. Occasions that were used up before --since count as new here.")
     if replay.cut_at is not None:
         last = moments.shown(replay.cut_at)
-        say(f"stopped at the limit of {options.limit} events, at {last} UTC: go on with --since, or raise --limit")
+        say(f"stopped at the limit of {limit} events, at {last} UTC: go on with --since, or raise --limit")
     if not settings.record_all_events:
         say("recorded are events of the bridge's runs, of models and drift, and those that a rule matched then")
     return DONE
 
 
-def ledger(settings: Settings) -> "Ledger":
+@contextmanager
+def ledger(settings: "Settings") -> "Iterator[Ledger]":
     """Loads Snowflake's connector, on its first query."""
     from bridge.adapters.snowflake import SnowflakeLedger
 
-    return SnowflakeLedger(settings.snowflake.connection_arguments())
+    found = SnowflakeLedger(settings.snowflake.connection_arguments())
+    try:
+        yield found
+    finally:
+        found.close()
 
 
-def _configuration(options: argparse.Namespace) -> Configuration:
-    values = environment(options.settings, os.environ)
-    return read(values, rules_file=options.file, pipelines_file=options.pipelines)
+def _judge(found: "Configuration", rules: Sequence["Rule"]) -> "Judge":
+    from bridge.cli.evaluation import Judge
 
-
-def _judge(found: Configuration, rules: Sequence[Rule]) -> Judge:
     return Judge(rules=rules, catalogue=found.catalogue, bridge_name=found.bridge_name)
 
 
-def _chosen(rules: Sequence[Rule], name: str | None) -> Sequence[Rule]:
+def _chosen(rules: Sequence["Rule"], name: str | None) -> Sequence["Rule"]:
     chosen = [rule for rule in rules if name is None or rule.name == name]
     if name is not None and not chosen:
         near = closest(name, [rule.name for rule in rules])
@@ -167,7 +222,9 @@ def _event_text(name: str) -> bytes:
         raise WrongUsage(f"{name}: cannot be read, {error.strerror}") from error
 
 
-def _write_explained(evaluated: Sequence[Evaluated], found: Configuration) -> None:
+def _write_explained(evaluated: Sequence["Evaluated"], found: "Configuration") -> None:
+    from bridge.cli import explanation
+
     _say_warnings(found)
     if not found.rules.all:
         write([f"{found.rules_file.name} has no rules"])
@@ -176,33 +233,9 @@ def _write_explained(evaluated: Sequence[Evaluated], found: Configuration) -> No
         write(explanation.lines(each))
     if any(each.evaluations for each in evaluated):
         write(["", explanation.OPEN])
-    _say_unchecked(found)
+    say_unchecked(found.unchecked)
 
 
-def _say_warnings(found: Configuration) -> None:
+def _say_warnings(found: "Configuration") -> None:
     for warning in found.warnings:
         say(f"warning: {warning}")
-
-
-def _say_unchecked(found: Configuration) -> None:
-    if found.unchecked:
-        say(found.unchecked)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _file_options() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--file", type=Path, metavar="rules.yaml", help="default: the setting RULES_FILE, as the app")
-    parent.add_argument(
-        "--pipelines", type=Path, metavar="pipelines.yaml", help="default: the setting PIPELINES_FILE, as the app"
-    )
-    parent.add_argument(
-        "--settings",
-        type=Path,
-        metavar="local.settings.json",
-        help='take the app\'s settings from the "Values" of this file instead of the environment',
-    )
-    return parent

@@ -13,6 +13,9 @@ from bridge.deploy.values import Values
 ROOT = Path(__file__).parents[2]
 SQL = ROOT / "sql"
 PROCEDURES = ROOT / "bridge" / "procedures"
+#: A part that has values itself.
+_SPECIFICATION = "service_specification"
+_SPECIFICATION_FILE = SQL / "parts" / f"{_SPECIFICATION}.yaml"
 #: Of a purge that is not resumed.
 _UNUSED_DAYS = 400
 
@@ -55,11 +58,17 @@ class Renderer:
     def render(self, script: str) -> Rendered:
         """The text of one script, named by its path below `sql/`."""
         template = (SQL / script).read_text(encoding="utf-8")
+        names = self._names | self._secrets
         try:
-            text = self._environment.from_string(template).render(self._names | self._secrets)
+            if _SPECIFICATION in template:
+                names |= {_SPECIFICATION: self._filled(_SPECIFICATION_FILE.read_text(encoding="utf-8").rstrip(), names)}
+            text = self._filled(template, names)
         except jinja2.TemplateError as error:
             raise CannotRender(f"sql/{script}: {error}") from error
         return Rendered(script, text)
+
+    def _filled(self, template: str, names: Mapping[str, Any]) -> str:
+        return self._environment.from_string(template).render(names)
 
 
 def _variables(values: Values) -> dict[str, Any]:
@@ -68,6 +77,9 @@ def _variables(values: Values) -> dict[str, Any]:
     return named | {
         "allowed_hosts": ", ".join(f"'{host}:443'" for host in values.hosts),
         "allowed_secrets": ", ".join(values.secrets),
+        "service_hosts": ", ".join(f"'{host}'" for host in values.service_hosts),
+        "service_repository": f"/{values.database}/{values.schema_name}/ml_bridge_images".lower(),
+        "service_topic_endpoint": f"https://{values.topic_host}/api/events" if values.topic_host else "",
         "purge_days": values.ledger_days or _UNUSED_DAYS,
         "purge_state": "RESUME" if values.ledger_days else "SUSPEND",
     }

@@ -11,6 +11,7 @@ _KEYLESS = frozenset({Door.PROCEDURES_KEYLESS, Door.SERVICE_BUS_KEYLESS, Door.EV
 _KEY = frozenset({Door.PROCEDURES_KEY, Door.SERVICE_BUS_KEY, Door.EVENT_GRID_KEY})
 #: Scripts that belong to doors: each is run when one of its doors is chosen. All others are always run.
 DOORS_OF = {
+    "011_account_service.sql": frozenset({Door.SERVICE_FUNCTIONS}),
     "038_secret_identity.sql": _KEYLESS,
     "040_access.sql": _KEYLESS | _KEY,
     "041_procedures_key.sql": frozenset({Door.PROCEDURES_KEY}),
@@ -21,11 +22,14 @@ DOORS_OF = {
     "070_event_grid.sql": frozenset({Door.EVENT_GRID_KEY}),
     "070_event_grid_keyless.sql": frozenset({Door.EVENT_GRID_KEYLESS}),
     "075_notifications.sql": frozenset({Door.NOTIFICATIONS}),
+    "076_service_images.sql": frozenset({Door.SERVICE_FUNCTIONS}),
+    "077_service.sql": frozenset({Door.SERVICE_FUNCTIONS}),
     "078_service_functions.sql": frozenset({Door.SERVICE_FUNCTIONS}),
     "085_tasks.sql": _PROCEDURES,
     "090_hand_over.sql": frozenset({Door.HAND_OVER}),
 }
-ACCOUNT = "010_account.sql"
+#: They change roles to the administrator's.
+ACCOUNT = ("010_account.sql", "011_account_service.sql")
 #: The schema must be there before the tables, the tables before the views.
 _MIGRATIONS_AFTER = "020"
 #: Role, database, schema and warehouse of the session are set by this one.
@@ -50,8 +54,8 @@ def to_deploy(values: Values, set_keys: Collection[str]) -> list[str]:
     keys = {key.script: key for key in KEYS}
 
     def wanted(script: str) -> bool:
-        if script == ACCOUNT:
-            return values.account_script
+        if script in ACCOUNT and not values.account_script:
+            return False
         if script in keys:
             return keys[script].door in doors and keys[script].template in set_keys
         return script not in DOORS_OF or bool(DOORS_OF[script] & doors)
@@ -79,10 +83,10 @@ def named(names: Sequence[str], values: Values, set_keys: Collection[str]) -> li
 
 def with_context(chosen: Sequence[str]) -> list[str]:
     """The same scripts, with what sets up their session before them."""
-    if CONTEXT in chosen or list(chosen) == [ACCOUNT]:
+    before = [script for script in chosen if script in ACCOUNT]
+    if CONTEXT in chosen or before == list(chosen):
         return list(chosen)
-    before = [script for script in chosen if script == ACCOUNT]
-    return [*before, CONTEXT, *(script for script in chosen if script != ACCOUNT)]
+    return [*before, CONTEXT, *chosen[len(before) :]]
 
 
 def to_tear_down(values: Values, *, with_ledger: bool) -> list[str]:

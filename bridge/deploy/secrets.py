@@ -25,6 +25,7 @@ KEYS = (
     KeySecret("ML_BRIDGE_FUNCTION_KEY", "function_key", "035_secret_function_key.sql", Door.PROCEDURES_KEY),
     KeySecret("ML_BRIDGE_SEND_KEY", "send_key", "036_secret_send_key.sql", Door.SERVICE_BUS_KEY),
     KeySecret("ML_BRIDGE_TOPIC_KEY", "topic_key", "037_secret_topic_key.sql", Door.EVENT_GRID_KEY),
+    KeySecret("ML_BRIDGE_CLIENT_SECRET", "client_secret", "039_secret_client.sql", Door.SERVICE_FUNCTIONS),
 )
 #: What a dry run shows in their place.
 HIDDEN = {key.template: "***" for key in KEYS}

@@ -52,10 +52,13 @@ def run(
     connection: str | None,
     secrets: Mapping[str, str],
     say: Callable[[str], None],
+    step: Callable[[], None] = lambda: None,
     environ: Mapping[str, str] | None = None,
     snow: str | None = None,
 ) -> None:
     """Run the scripts with the Snowflake CLI; stop at the first statement that fails.
+
+    `say` is told of each script, `step` is called after each statement.
 
     Raises:
         SnowMissing: there is no CLI.
@@ -91,6 +94,7 @@ def run(
         for line in process.stdout:
             if line.rstrip("\n") == _RESULT:
                 progress.one_more()
+                step()
         for thread in threads:
             thread.join()
     if process.returncode != 0 or not progress.is_complete:

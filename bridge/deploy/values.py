@@ -72,6 +72,16 @@ DatastorePath = Annotated[
 ]
 
 
+ImageName = Annotated[
+    str,
+    _like(r"[a-z0-9][a-z0-9._-]{0,99}:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", "NAME:TAG in small letters, as it is pushed"),
+]
+Region = Annotated[str, _like(r"[a-z0-9]{3,40}", "the workspace's region such as westeurope")]
+AzureName = Annotated[
+    str, _like(r"[A-Za-z0-9._-]{1,90}", "a name in Azure: letters, digits, dots, underscores, hyphens")
+]
+
+
 class Door(StrEnum):
     """A way from SQL to the bridge, as a values file names it."""
 
@@ -98,6 +108,10 @@ _KEYLESS = ("tenant_id", "client_id")
 #: Values that a door cannot do without.
 NEEDS: Mapping[Door, tuple[str, ...]] = {
     Door.EXTERNAL_FUNCTIONS: ("tenant_id", "app_id", "api_url"),
+    Door.SERVICE_FUNCTIONS: (
+        *("tenant_id", "service_client_id", "service_image", "service_bus_host"),
+        *("aml_subscription_id", "aml_resource_group", "aml_workspace", "aml_region"),
+    ),
     Door.PROCEDURES_KEY: ("app_host",),
     Door.PROCEDURES_KEYLESS: ("app_host", "app_id", *_KEYLESS),
     Door.SERVICE_BUS_KEY: ("service_bus_host",),
@@ -154,6 +168,13 @@ class Values(BaseModel):
     bridge_name: BridgeName = Field("bridge", description="the app's setting BRIDGE_NAME")
     predictions_table: TableName | None = Field(None, description="table into which the files of runs are loaded")
     service: Identifier = Field("ML_BRIDGE_SERVICE", description="service in Snowpark Container Services")
+    service_image: ImageName | None = Field(None, description="image of the service, in ML_BRIDGE_IMAGES")
+    service_client_id: Guid | None = Field(None, description="Entra application that the service is in Azure")
+    service_instances: int = Field(1, ge=1, le=10, description="instances of the service, at most")
+    aml_subscription_id: Guid | None = Field(None, description="subscription of the Azure ML workspace")
+    aml_resource_group: AzureName | None = Field(None, description="its resource group")
+    aml_workspace: AzureName | None = Field(None, description="the Azure ML workspace")
+    aml_region: Region | None = Field(None, description="its region")
     outbox_sweep_minutes: int = Field(
         360, ge=10, le=10_080, description="minutes between two sweeps of RUN_REQUESTS, each a minute of the warehouse"
     )
@@ -170,6 +191,13 @@ class Values(BaseModel):
             ("login.microsoftonline.com", {door for door in Door if door.value.endswith("_keyless")}),
         )
         return tuple(host for host, used_by in by_door if host and doors & used_by)
+
+    @property
+    def service_hosts(self) -> tuple[str, ...]:
+        """Everything that the service may call, with ports: Service Bus is reached by AMQP."""
+        hosts = ["management.azure.com:443", "login.microsoftonline.com:443", f"{self.aml_region}.api.azureml.ms:443"]
+        topic = [f"{self.topic_host}:443"] if self.topic_host else []
+        return (*hosts, f"{self.service_bus_host}:5671", *topic)
 
     @property
     def secrets(self) -> tuple[str, ...]:

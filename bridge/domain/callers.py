@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 #: With function keys every caller is the same principal.
 KEY_PRINCIPAL = "key"
+#: Of service functions, which Snowflake lets reach the container; everybody's queries are the same principal.
+SERVICE_PRINCIPAL = "service"
 #: Of entries of `allow` that name an app role of Entra in the place of a principal.
 APP_ROLE_PREFIX = "approle:"
 

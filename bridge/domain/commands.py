@@ -8,6 +8,7 @@ from typing import Any, Self
 from bridge.domain import identity
 from bridge.domain.callers import CallerIdentity
 from bridge.domain.inputs import aml_literal
+from bridge.domain.trace import Trace
 
 #: An input of a run after it was checked. Numbers are exact: int of any size or Decimal, never a rounded float.
 Inputs = Mapping[str, Any]
@@ -30,7 +31,7 @@ class Origin:
     query_batch_id: str | None = None
     row_number: int | None = None
     batch_rows: int | None = None
-    #: W3C traceparent of the caller.
+    #: Where the run belongs, as W3C Trace Context has it; from the door on, so that retries stay there.
     traceparent: str | None = None
     #: Rules that led here, oldest first; the loop guard reads it.
     rule_chain: tuple[str, ...] = ()
@@ -40,9 +41,13 @@ class Origin:
         return CallerIdentity(principal=self.principal, roles=self.roles, app_roles=self.app_roles)
 
     @property
-    def trace_id(self) -> str | None:
-        parts = (self.traceparent or "").split("-")
-        return parts[1] if len(parts) == 4 else None
+    def trace(self) -> Trace:
+        """There always is one: without the caller's, that of its query, of which every row then has the same."""
+        return Trace.read(self.traceparent) or Trace.derived(self.query_id or self.correlation_id)
+
+    @property
+    def trace_id(self) -> str:
+        return self.trace.trace_id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,7 +95,15 @@ def submitted(command: SubmitRun, at: datetime, **columns: Any) -> RunEvent:
     return job_fact(command.run_id, JobStatus.SUBMITTED, at, **request_columns(command), **columns)
 
 
-def note(run_id: str, name: Note, at: datetime, distinct: str, payload: Mapping[str, Any]) -> RunEvent:
+def note(
+    run_id: str,
+    name: Note,
+    at: datetime,
+    distinct: str,
+    payload: Mapping[str, Any],
+    *,
+    trace_id: str | None = None,
+) -> RunEvent:
     """A remark in the history; `distinct` tells it from other remarks of the same name about the run."""
     return RunEvent(
         event_id=short_hash([run_id, "note", name, distinct]),
@@ -105,6 +113,7 @@ def note(run_id: str, name: Note, at: datetime, distinct: str, payload: Mapping[
         status=name,
         rank=0,
         occurred_at=at,
+        trace_id=trace_id,
         payload=payload,
     )
 

@@ -7,13 +7,19 @@ FINGERPRINT = "bridge_fingerprint"
 PIPELINE = "bridge_pipeline"
 CORRELATION_ID = "bridge_correlation_id"
 RULE_CHAIN = "bridge_rule_chain"
+TRACE_ID = "bridge_trace_id"
 #: AML cuts nothing silently: it refuses a longer value.
 VALUE_LIMIT = 1000
 
 
 def origin_tags(pipeline: str, origin: Origin) -> dict[str, str]:
-    """Those that the rules ask for: which pipeline ended, what it belongs to, and which rules led to it."""
-    tags = {PIPELINE: pipeline, CORRELATION_ID: origin.correlation_id, RULE_CHAIN: ",".join(origin.rule_chain)}
+    """Those that the rules and the log ask for: which pipeline ended, what it belongs to, which rules led to it."""
+    tags = {
+        PIPELINE: pipeline,
+        CORRELATION_ID: origin.correlation_id,
+        TRACE_ID: origin.trace_id,
+        RULE_CHAIN: ",".join(origin.rule_chain),
+    }
     return {name: value[:VALUE_LIMIT] for name, value in tags.items() if value}
 
 
@@ -34,7 +40,7 @@ def job_tags(bridge_name: str, command: SubmitRun) -> dict[str, str]:
         "bridge_caller": origin.principal,
         CORRELATION_ID: origin.correlation_id,
         "bridge_query_id": origin.query_id,
-        "bridge_trace_id": origin.trace_id,
+        TRACE_ID: origin.trace_id,
         RULE_CHAIN: ",".join(origin.rule_chain),
         "bridge_rerun_of": command.rerun_of,
     }

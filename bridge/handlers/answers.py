@@ -15,6 +15,7 @@ import azure.functions as func
 from pydantic import ValidationError
 
 from bridge.domain.callers import CallerIdentity
+from bridge.domain.context import current_trace
 from bridge.domain.errors import (
     BridgeError,
     CallerRefused,
@@ -25,6 +26,8 @@ from bridge.domain.errors import (
     Unauthenticated,
 )
 from bridge.domain.masking import masked
+from bridge.domain.signals import SILENT, Telemetry
+from bridge.handlers.tracing import TRACE_HEADER, serving
 from bridge.payloads import lossless
 from bridge.payloads.external_function import UnusableRequest
 from bridge.ports import Bridge
@@ -34,7 +37,6 @@ GetBridge = Callable[[], Bridge]
 log = logging.getLogger(__name__)
 CORRELATION_HEADER = "x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:@/+-]{1,128}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _QUOTED = re.compile(r'".*"', re.DOTALL)
 RETRY_AFTER = timedelta(seconds=5)
 
@@ -46,12 +48,6 @@ def correlation_id(request: func.HttpRequest) -> str:
         if _CORRELATION_ID.fullmatch(given):
             return str(given)
     return str(uuid.uuid4())
-
-
-def traceparent(request: func.HttpRequest) -> str | None:
-    """The caller's trace, when it is one: it travels with the run, so anything else stays at the door."""
-    given = request.headers.get("traceparent") or ""
-    return given if _TRACEPARENT.fullmatch(given) else None
 
 
 def retry_seconds(error: RetryableError) -> str:
@@ -78,9 +74,24 @@ def problem(
     )
 
 
-def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpResponse]) -> func.HttpResponse:
-    """The handler's answer, or the problem that its error stands for; every answer carries the correlation id."""
+def answered(
+    request: func.HttpRequest, handle: Callable[[str], func.HttpResponse], telemetry: Telemetry = SILENT
+) -> func.HttpResponse:
+    """The handler's answer, or the problem that its error stands for; every answer carries the ids to look for."""
     correlation = correlation_id(request)
+    with serving(request, correlation, telemetry) as span:
+        response = _response(correlation, handle)
+        span.tell({"http.response.status_code": response.status_code})
+        if response.status_code >= 500:
+            span.fail(str(response.status_code))
+        trace = current_trace()
+    response.headers[CORRELATION_HEADER] = correlation
+    if trace is not None:
+        response.headers[TRACE_HEADER] = trace.trace_id
+    return response
+
+
+def _response(correlation: str, handle: Callable[[str], func.HttpResponse]) -> func.HttpResponse:
     try:
         response = handle(correlation)
     except Unauthenticated as error:
@@ -106,7 +117,6 @@ def answered(request: func.HttpRequest, handle: Callable[[str], func.HttpRespons
         log.exception("unexpected error, correlation id %s", correlation)
         detail = "this is a defect of the bridge; the app's log has more under the correlation id"
         response = problem(500, "Unexpected error", detail, correlation_id=correlation)
-    response.headers[CORRELATION_HEADER] = correlation
     return response
 
 
@@ -146,7 +156,15 @@ def authenticated(
         identity = get_bridge().authenticator.identify(request.headers)
         return handle(Caller(identity=identity, correlation_id=correlation))
 
-    return answered(request, checked)
+    return answered(request, checked, _telemetry(get_bridge))
+
+
+def _telemetry(get_bridge: GetBridge) -> Telemetry:
+    """Wrong settings are an answer of their own, which `checked` finds."""
+    try:
+        return get_bridge().telemetry
+    except Exception:
+        return SILENT
 
 
 def _reason(error: UnusableRequest) -> str:

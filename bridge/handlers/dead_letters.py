@@ -8,6 +8,7 @@ import azure.functions as func
 from pydantic import AfterValidator, Field
 
 from bridge.domain.commands import SubmitRun
+from bridge.domain.inputs import Violation
 from bridge.domain.queues import Queue
 from bridge.domain.records import Records
 from bridge.handlers.answers import Caller, GetBridge, as_json, authenticated
@@ -18,7 +19,7 @@ from bridge.payloads.control import ControlCommand
 from bridge.payloads.shape import Shape, in_utc
 from bridge.ports import DeadLetterFilter
 from bridge.services.accept_runs import RunRequest
-from bridge.services.find_dead_letters import DeadEvents, KeptLetter, find_dead_letters
+from bridge.services.find_dead_letters import DeadEvents, KeptLetter, find_dead_letter, find_dead_letters
 from bridge.services.replay_dead_letters import ReplayAnswer, ReplayRequest, replay_dead_letters
 
 
@@ -42,6 +43,19 @@ def listing(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpRespon
         )
         found = list(find_dead_letters(wanted, get_bridge()))
         return as_json({"dead_letters": found, "limit": query.limit, "offset": query.offset})
+
+    return authenticated(request, get_bridge, handle)
+
+
+def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
+    """One dead letter with its whole body, as far as it was kept."""
+
+    def handle(caller: Caller) -> func.HttpResponse:
+        dead_letter_id = request.route_params["dead_letter_id"]
+        found = find_dead_letter(dead_letter_id, get_bridge())
+        if isinstance(found, Violation):
+            return refusal([found], caller.correlation_id, dead_letter_id=dead_letter_id[:100])
+        return as_json(found)
 
     return authenticated(request, get_bridge, handle)
 

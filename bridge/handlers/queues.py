@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import azure.functions as func
 
@@ -14,13 +15,23 @@ from bridge.domain.commands import CancelRun, CheckRun
 from bridge.domain.errors import ConfigurationError, PoisonMessage, RetryableError
 from bridge.domain.inbound import DOOR_PROPERTY, TRY_PROPERTY
 from bridge.domain.queues import Queue
-from bridge.domain.records import Records, dead_letter
+from bridge.domain.records import AmlEvent, Records, dead_letter
+from bridge.domain.trace import Trace
 from bridge.handlers.answers import undisclosed
+from bridge.handlers.tracing import (
+    Subject,
+    handling,
+    handling_batch,
+    of_control,
+    of_event,
+    of_origin,
+    sender_trace,
+)
 from bridge.payloads import commands, event_grid, records
 from bridge.payloads.commands import SubmitRunBody
 from bridge.payloads.control import ControlCommand, read_control
 from bridge.ports import Bridge
-from bridge.services.accept_runs import RunRequest
+from bridge.services.accept_runs import RunRequest, run_id_of
 from bridge.services.act import act
 from bridge.services.cancel_run import cancel_run
 from bridge.services.check_run import check_run
@@ -30,6 +41,7 @@ from bridge.services.keep_dead_letter import DeadMessage, keep_dead_letter
 from bridge.services.record_events import Part, record_events
 from bridge.services.submit_run import submit_request, submit_run
 
+Read = TypeVar("Read")
 log = logging.getLogger(__name__)
 POISON = "POISON"
 #: Of the bodies whose rows `record` holds in memory at a time: about as much as one statement for each table takes.
@@ -51,8 +63,7 @@ def slow_to_fail() -> Iterator[None]:
             log.warning("the message goes back to its queue: %s", error)
             time.sleep(LONG_PAUSE.total_seconds())
             raise
-        except Exception as error:
-            log.warning("the message goes back to its queue: %s", error)
+        except Exception:  # `handling` has said so, with what is known of the message
             time.sleep(PAUSE.total_seconds())
             raise
 
@@ -60,35 +71,46 @@ def slow_to_fail() -> Iterator[None]:
 def execute(message: func.ServiceBusMessage, bridge: Bridge) -> None:
     """One message of `run-commands`."""
     redelivered = (message.delivery_count or 1) > 1
-    try:
-        body = commands.read_submit(message.get_body())
-        if body.is_command:
-            submit_run(body.to_command(), bridge, redelivered=redelivered)
-        else:
-            submit_request(
-                posted_request(body, _message_id(message, Queue.RUN_COMMANDS)), bridge, redelivered=redelivered
-            )
-    except PoisonMessage as error:
-        _put_aside(Queue.RUN_COMMANDS, message, error, bridge)
+    body = _read(commands.read_submit, message, Queue.RUN_COMMANDS, bridge)
+    if body is None:
+        return
+    if body.is_command:
+        command = body.to_command()
+        subject = of_origin(command.origin, run_id=command.run_id, pipeline=command.pipeline)
+        with handling(message, Queue.RUN_COMMANDS, subject, bridge):
+            submit_run(command, bridge, redelivered=redelivered)
+    else:
+        request = _posted(body, message)
+        run_id = run_id_of(request, bridge)
+        subject = of_origin(request.origin, run_id=run_id, pipeline=request.pipeline)
+        with handling(message, Queue.RUN_COMMANDS, subject, bridge):
+            submit_request(request, bridge, redelivered=redelivered)
 
 
 def control(message: func.ServiceBusMessage, bridge: Bridge) -> None:
     """One message of `run-control`."""
-    try:
-        command = read_control(message.get_body())
-    except PoisonMessage as error:
-        _put_aside(Queue.RUN_CONTROL, message, error, bridge)
-        return
-    _carry_out(command, bridge)
+    command = _read(read_control, message, Queue.RUN_CONTROL, bridge)
+    if command is not None:
+        with handling(message, Queue.RUN_CONTROL, of_control(command, message), bridge):
+            _carry_out(command, bridge)
 
 
 def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
     """One message of `inbound-events`, as an Event Grid subscription delivers it; a bad event hurts no other."""
-    try:
-        events = event_grid.read_each(message.get_body(), _door(message) or "unknown")
-    except PoisonMessage as error:
-        _put_aside(Queue.INBOUND_EVENTS, message, error, bridge)
+    door = _door(message) or "unknown"
+    events = _read(lambda body: event_grid.read_each(body, door), message, Queue.INBOUND_EVENTS, bridge)
+    if events is None:
         return
+    # Event Grid puts one into each message.
+    only = events[0] if len(events) == 1 and isinstance(events[0], AmlEvent) else None
+    subject = of_event(only, sender_trace(message)) if only is not None else Subject()
+    with handling(message, Queue.INBOUND_EVENTS, subject, bridge):
+        _ingest_each(events, message, bridge)
+
+
+def _ingest_each(
+    events: Sequence[AmlEvent | event_grid.UnreadableEvent], message: func.ServiceBusMessage, bridge: Bridge
+) -> None:
     failure: Exception | None = None
     for event in events:
         try:
@@ -107,7 +129,8 @@ def ingest(message: func.ServiceBusMessage, bridge: Bridge) -> None:
 
 def record(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> None:
     """A batch of `run-events`: one write for all that can be read, dead letters for the rest, in the same write."""
-    record_events(_parts(messages, bridge), bridge)
+    with handling_batch(messages, Queue.RUN_EVENTS, bridge):
+        record_events(_parts(messages, bridge), bridge)
 
 
 def _parts(messages: Sequence[func.ServiceBusMessage], bridge: Bridge) -> Iterator[Part]:
@@ -128,7 +151,11 @@ def _part(messages: list[func.ServiceBusMessage], bridge: Bridge) -> Part:
     for message in messages:
         for table, texts in _rows(message, bridge).items():
             rows.setdefault(table, []).extend(texts)
-    return Part(rows=rows, read=lambda: Records.together([_records(message, bridge) for message in messages]))
+    return Part(
+        rows=rows,
+        read=lambda: Records.together([_records(message, bridge) for message in messages]),
+        times=lambda: records.times_of(rows),
+    )
 
 
 def _rows(message: func.ServiceBusMessage, bridge: Bridge) -> dict[str, list[str]]:
@@ -168,20 +195,20 @@ def dead(message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> None:
         reason=str(properties.get("DeadLetterReason") or "UNKNOWN"),
         description=str(properties.get("DeadLetterErrorDescription") or ""),
     )
+    subject = Subject()
     try:
         if queue is Queue.RUN_COMMANDS:
             body = commands.read_submit(message.get_body())
-            letter = replace(
-                letter,
-                submit=body.to_command()
-                if body.is_command
-                else posted_request(body, _message_id(message, Queue.RUN_COMMANDS)),
-            )
+            submit = body.to_command() if body.is_command else _posted(body, message)
+            letter = replace(letter, submit=submit)
+            subject = of_origin(submit.origin, run_id=body.run_id, pipeline=submit.pipeline)
         elif queue is Queue.RUN_CONTROL:
-            letter = _of_control(letter, read_control(message.get_body()))
+            command = read_control(message.get_body())
+            letter, subject = _of_control(letter, command), of_control(command, message)
     except PoisonMessage as error:
         log.warning("an unreadable message in %s/$deadletterqueue: %s", queue, error)
-    keep_dead_letter(letter, bridge)
+    with handling(message, queue, subject, bridge, dead=True):
+        keep_dead_letter(letter, bridge)
 
 
 def _of_control(letter: DeadMessage, command: ControlCommand) -> DeadMessage:
@@ -203,6 +230,15 @@ def _carry_out(command: ControlCommand, bridge: Bridge) -> None:
         act(command, bridge)
 
 
+def _posted(body: SubmitRunBody, message: func.ServiceBusMessage) -> RunRequest:
+    """With the trace that its sender has put on the message, as SDKs do, if the body has none."""
+    request = posted_request(body, _message_id(message, Queue.RUN_COMMANDS))
+    trace = sender_trace(message)
+    if Trace.read(body.traceparent) is not None or trace is None:
+        return request
+    return replace(request, origin=replace(request.origin, traceparent=trace.traceparent))
+
+
 def posted_request(body: SubmitRunBody, key: str) -> RunRequest:
     """A request that was posted straight to the queue; `key` is its own when it names none."""
     key = body.idempotency_key or key
@@ -217,6 +253,16 @@ def posted_request(body: SubmitRunBody, key: str) -> RunRequest:
 
 def _message_id(message: func.ServiceBusMessage, queue: Queue) -> str:
     return message.message_id or f"{queue}:{message.sequence_number}"
+
+
+def _read(read: Callable[[bytes], Read], message: func.ServiceBusMessage, queue: Queue, bridge: Bridge) -> Read | None:
+    """What the message says; None when it says nothing, and is put aside."""
+    try:
+        return read(message.get_body())
+    except PoisonMessage as error:
+        with handling(message, queue, Subject(), bridge):
+            _put_aside(queue, message, error, bridge)
+        return None
 
 
 def _put_aside(

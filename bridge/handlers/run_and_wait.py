@@ -20,7 +20,10 @@ from bridge.services.run_and_wait import READ_EVERY, RecentBatches, WaitedRow, w
 #: Of this process.
 recent_batches = RecentBatches()
 #: What a value repeats of its run's row.
-COLUMNS = ("status", "run_id", "pipeline", "fingerprint", "outputs", "studio_url", "started_at", "ended_at")
+COLUMNS = (
+    *("status", "run_id", "pipeline", "fingerprint", "trace_id"),
+    *("outputs", "studio_url", "started_at", "ended_at"),
+)
 NO_BATCH_ID = "the header sf-external-function-query-batch-id is missing: only Snowflake can wait here"
 
 
@@ -71,6 +74,7 @@ def _value(row: WaitedRow) -> dict[str, Any]:
             run_id=run.get("run_id"),
             pipeline=run.get("pipeline"),
             fingerprint=run.get("request_fingerprint"),
+            trace_id=run.get("trace_id"),
         )
     value = {name: run.get(name) for name in COLUMNS} | {"timed_out": not row.has_ended}
     value["status"] = value["status"] or "UNKNOWN"  # not recorded yet

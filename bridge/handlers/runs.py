@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StrictBool, ValidationError
 
 from bridge import __version__
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.errors import ConfigurationError, RetryableError
 from bridge.domain.inputs import Violation
 from bridge.domain.pipelines import inputs_schema
@@ -24,7 +25,6 @@ from bridge.handlers.answers import (
     authenticated,
     problem,
     retry_seconds,
-    traceparent,
 )
 from bridge.handlers.wire import run_id_problem, run_result, violation_fields
 from bridge.payloads import lossless
@@ -52,7 +52,7 @@ SOURCES = frozenset({SOURCE, "procedure"})
 #: The key of the function may come in the query; the platform has looked at it and hands it on.
 KEY_PARAMETER = "code"
 #: HTTP status of a rejection, by the first violation's code.
-_REJECTION_STATUS = {
+REJECTION_STATUS = {
     "UNKNOWN_PIPELINE": 404,
     "UNKNOWN_RUN": 404,
     "UNKNOWN_DEAD_LETTER": 404,
@@ -142,7 +142,7 @@ def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
             f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
             f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
         )
-        return problem(404, "No such run", detail, correlation_id=caller.correlation_id)
+        return problem(404, "No such run", detail, code="UNKNOWN_RUN", correlation_id=caller.correlation_id)
 
     return authenticated(request, get_bridge, handle)
 
@@ -243,7 +243,7 @@ def refusal(violations: Sequence[Violation], correlation: str, **members: Any) -
 def _rejection(violations: Sequence[Violation], correlation: str, **members: Any) -> func.HttpResponse:
     first = violations[0]
     return problem(
-        _REJECTION_STATUS.get(str(first.code), 422),
+        REJECTION_STATUS.get(str(first.code), 422),
         "Rejected",
         "; ".join(violation.message for violation in violations),
         code=str(first.code),
@@ -277,7 +277,7 @@ def _origin(request: func.HttpRequest, caller: Caller) -> Origin:
         source=source(request),
         **asdict(caller.identity),
         correlation_id=caller.correlation_id,
-        traceparent=traceparent(request),
+        traceparent=current_traceparent(),
     )
 
 

@@ -6,7 +6,10 @@ from typing import Any
 import azure.functions as func
 
 from bridge.domain.aml_events import WORKSPACE_DOOR
+from bridge.domain.context import about
 from bridge.domain.errors import PoisonMessage
+from bridge.domain.signals import SpanKind
+from bridge.handlers.tracing import of_event
 from bridge.payloads import event_grid, lossless
 from bridge.ports import Bridge
 from bridge.services.ingest_event import ingest_event
@@ -28,7 +31,12 @@ def workspace_event(event: func.EventGridEvent | func.CloudEvent, bridge: Bridge
         log.warning("an event cannot be read: %s", error)
         return
     for read in events:
-        ingest_event(read, bridge)
+        subject = of_event(read)
+        with (
+            about(run_id=subject.run_id, correlation_id=subject.correlation_id),
+            bridge.telemetry.span("process workspace event", SpanKind.CONSUMER, parent=subject.trace),
+        ):
+            ingest_event(read, bridge)
 
 
 def _document(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:
@@ -51,4 +59,5 @@ def sweep(timer: func.TimerRequest, bridge: Bridge) -> None:
     """The daily comparison of AML with the ledger."""
     if timer.past_due:
         log.warning("the sweep runs late")
-    sweep_jobs(bridge)
+    with bridge.telemetry.span("sweep", SpanKind.INTERNAL):
+        sweep_jobs(bridge)

@@ -10,9 +10,10 @@ import azure.functions as func
 
 from bridge.domain.callers import CallerIdentity
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.identity import is_run_id
 from bridge.domain.inputs import Violation
-from bridge.handlers.answers import Caller, GetBridge, authenticated, traceparent
+from bridge.handlers.answers import Caller, GetBridge, authenticated
 from bridge.payloads import external_function
 from bridge.payloads.external_function import WireContext, WireRow
 from bridge.services.accept_runs import RunAnswer
@@ -83,7 +84,7 @@ def read_batch(request: func.HttpRequest, caller: Caller) -> Batch:
         context=external_function.read_context(request.headers),
         caller=caller.identity,
         correlation_id=caller.correlation_id,
-        traceparent=traceparent(request),
+        traceparent=current_traceparent(),
     )
 
 
@@ -99,6 +100,7 @@ def run_result(answer: RunAnswer) -> dict[str, Any]:
         "run_id": answer.run_id,
         "pipeline": answer.pipeline,
         "fingerprint": answer.fingerprint,
+        "trace_id": answer.trace_id,
     }
     if answer.violations:
         result |= errors_of(*answer.violations)

@@ -3,12 +3,15 @@
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bridge.cli.laptop import endpoints_file
+from bridge.local.announcement import announced
 from bridge.local.control_server import control_server
 from bridge.local.processes import DidNotStart
 from bridge.local.stack import Stack, local_stack
@@ -31,7 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.command == "demo":
             from bridge.local.demo import run_demo
 
-            return run_demo()
+            return run_demo(keep=arguments.keep)
         if arguments.command == "chaos":
             from bridge.local.chaos.run import run_chaos
 
@@ -47,7 +50,13 @@ def _run(arguments: argparse.Namespace) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bridge.local", description="The bridge on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="start everything, run some SQL, show the runs, stop")
+    demo = commands.add_parser("demo", help="start everything, run some SQL, show the runs, stop")
+    demo.add_argument(
+        "--keep",
+        action="store_true",
+        default=os.environ.get("KEEP", "") not in {"", "0"},
+        help="stay up until Ctrl-C, and say where the dashboard is; KEEP=1 does the same",
+    )
     chaos = commands.add_parser("chaos", help="start runs while everything fails, then compare what became of them")
     chaos.add_argument("--runs", type=_at_least(1), default=1000, metavar="N", help="how many runs (default: 1000)")
     chaos.add_argument("--seed", type=int, metavar="S", help="of requests and faults (default: any; it is printed)")
@@ -105,13 +114,14 @@ def _up(arguments: argparse.Namespace) -> int:
     with (
         local_stack(port_base=arguments.port_base, host=not arguments.no_host, settings=settings) as stack,
         control_server(stack),
+        announced(stack.endpoints, endpoints_file()) as where,
     ):
-        _announce(stack, arguments)
+        _announce(stack, arguments, where)
         threading.Event().wait()
     return 0
 
 
-def _announce(stack: Stack, arguments: argparse.Namespace) -> None:
+def _announce(stack: Stack, arguments: argparse.Namespace, where: str) -> None:
     found = stack.endpoints
     if arguments.write_settings:
         document = {"IsEncrypted": False, "Values": {**FUNC_START, **stack.settings}}
@@ -124,6 +134,7 @@ def _announce(stack: Stack, arguments: argparse.Namespace) -> None:
     print(f"{'service_bus':<12} {found['service_bus']['connection_string']}")
     print(f"{'event_grid':<12} {found['event_grid']['topic_endpoint']}")
     print(f"{'logs':<12} {stack.directory}")
+    print(where)
     print("ready; Ctrl-C stops everything", flush=True)
 
 

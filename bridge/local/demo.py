@@ -1,14 +1,17 @@
 """`make demo`: the main job from nothing, on real SDKs: SQL starts pipelines, and their runs come back as rows."""
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpx
 
+from bridge.cli.laptop import endpoints_file
+from bridge.local.announcement import announced
+from bridge.local.control_server import control_server
 from bridge.local.stack import Stack, local_stack
 
 T = TypeVar("T")
@@ -65,18 +68,35 @@ LAST_RULE = "deploy-production-models"
 DRIFT = {"type": "DatasetDriftDetected", "data": {"DataDriftName": "churn-drift", "DriftCoefficient": 0.42}}
 
 
-def run_demo() -> int:
-    """0 when every run ended as it should."""
+def run_demo(*, keep: bool = False) -> int:
+    """0 when every run ended as it should; with `keep` it is said after Ctrl-C, which then ends nothing too early."""
     _say("Starting the emulators and the app; nothing leaves this machine.")
     started = time.monotonic()
-    with local_stack() as stack:
+    with (
+        local_stack() as stack,
+        control_server(stack),
+        announced(stack.endpoints, endpoints_file()) as where,
+    ):
         _say(f"Ready after {time.monotonic() - started:.1f} s.\n")
         found = _in_thread(lambda: _show(stack))
+        if found != EXPECTED:
+            _say(f"\nThe runs did not end as expected: {found} instead of {EXPECTED}.")
+        if keep:
+            _stay(stack, where)
     if found != EXPECTED:
-        _say(f"\nThe runs did not end as expected: {found} instead of {EXPECTED}.")
         return 1
     _say("\nDone; everything is stopped. Next: the section Deploy of the README, or `python -m bridge.local up`.")
     return 0
+
+
+def _stay(stack: Stack, where: str) -> None:
+    """Until Ctrl-C."""
+    functions = stack.endpoints["functions"]
+    _say(f"\nThe dashboard: {functions['base_url']}/api/v1/dashboard?code={functions['key']}")
+    _say(where)
+    _say("Everything stays up; Ctrl-C stops it.")
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _in_thread(show: Callable[[], T]) -> T:
@@ -214,7 +234,7 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _connected(stack: Stack) -> Iterator[Any]:
     import snowflake.connector
 

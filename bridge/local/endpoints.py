@@ -1,5 +1,6 @@
 """Where the parts of a running stack are, and the settings that make the app use them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ BRIDGE_NAME = "laptop"
 TENANT_ID = "00000000-0000-0000-0000-000000000000"
 APP_ID = "00000000-0000-0000-0000-000000000001"
 CLIENT_ID = "00000000-0000-0000-0000-000000000003"
+#: Object id of the app's identity.
+APP_IDENTITY_ID = "00000000-0000-0000-0000-000000000002"
 #: As DESCRIBE SECRET ML_BRIDGE_IDENTITY shows them.
 IDENTITY_ISSUER = "https://laptop.invalid/snowflake/workload-identity"
 DATABASE = "LAPTOP"
@@ -121,7 +124,7 @@ def snowflake_arguments(ports: Ports) -> dict[str, Any]:
     }
 
 
-def endpoints(ports: Ports) -> dict[str, Any]:
+def endpoints(ports: Ports, settings: Mapping[str, str]) -> dict[str, Any]:
     """What a program needs to use the stack."""
     return {
         "functions": {"base_url": url(ports.functions), "key": FUNCTION_KEY},
@@ -135,6 +138,7 @@ def endpoints(ports: Ports) -> dict[str, Any]:
         },
         "event_grid": {"topic_endpoint": f"{url(ports.event_grid)}/topics/custom/api/events", "key": TOPIC_KEY},
         "control": {"base_url": url(ports.control)},
+        "settings": dict(settings),
     }
 
 
@@ -221,7 +225,7 @@ def host_keys() -> dict[str, str]:
 
 
 def service_bus_config() -> dict[str, Any]:
-    """Queues as in Azure: docs/architecture.md has the reason of each number."""
+    """Queues as in Azure: docs/queues.md has the reason of each number."""
 
     def queue(name: str, lock: str, *, detects_duplicates: bool) -> dict[str, Any]:
         return {

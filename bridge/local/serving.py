@@ -26,10 +26,12 @@ class HttpListener:
     Several processes may share a port: the system gives each new connection to one of those that listen.
     """
 
-    def __init__(self, app: Any, port: int, *, shares_port: bool = False) -> None:
+    def __init__(self, app: Any, port: int, *, shares_port: bool = False, has_dates: bool = True) -> None:
+        """Without dates the app itself says what time it is."""
         self._app = app
         self._port = port
         self._shares_port = shares_port
+        self._has_dates = has_dates
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -40,7 +42,13 @@ class HttpListener:
         if self._task is not None:
             return
         config = uvicorn.Config(
-            self._app, host="127.0.0.1", port=self._port, log_level="warning", access_log=False, lifespan="off"
+            self._app,
+            host="127.0.0.1",
+            port=self._port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            date_header=self._has_dates,
         )
         self._server = _Server(config)
         sockets = [_shared_socket(self._port)] if self._shares_port else None

@@ -34,7 +34,7 @@ def laptop_values(doors: Collection[Door] = DOORS) -> Values:
             "doors": list(doors),
             "tenant_id": endpoints.TENANT_ID,
             "app_id": endpoints.APP_ID,
-            "app_identity_id": "00000000-0000-0000-0000-000000000002",
+            "app_identity_id": endpoints.APP_IDENTITY_ID,
             "client_id": endpoints.CLIENT_ID,
             "app_host": endpoints.APP_HOST,
             "api_url": endpoints.API_URL,

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bridge.local import endpoints
+from bridge.local import azure_resources, endpoints
 from bridge.local.endpoints import Ports, url
 from bridge.local.processes import OFFLINE, ROOT, ChildProcess, app_python, emulator, free_port, minimal_environment
 from bridge.local.sql_scripts import apply_ledger
@@ -40,7 +40,7 @@ class Stack:
 
     @property
     def endpoints(self) -> dict[str, Any]:
-        return endpoints.endpoints(self.ports)
+        return endpoints.endpoints(self.ports, self.settings)
 
     def control_url(self, service: str) -> str:
         return url(self.hosts.get(service) or getattr(self.ports, f"{service}_control"))
@@ -122,6 +122,7 @@ class Stack:
                 "aml", ports.azure_ml, ports.azure_ml_control,
                 "--event-sink", f"{url(ports.event_grid)}/workspace-events", "--seed", str(endpoints.COMPONENTS),
                 "--workspace-scope", endpoints.WORKSPACE_ID,
+                "--resources", self._file("resources.json", azure_resources.resources(self.settings)),
                 "--service-bus-control", url(ports.service_bus_control),
                 "--service-bus-scope", endpoints.SERVICE_BUS_ID,
                 log_file=self.log_file("azure_ml"),

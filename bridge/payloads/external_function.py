@@ -15,6 +15,7 @@ from bridge.payloads.shape import ROW_LIMIT
 _GZIP = zlib.MAX_WBITS | 16  # zlib's own words: 16 accepts a gzip header, 32 would guess
 #: Some senders of "deflate" leave the zlib header out.
 _WINDOW_BITS = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
+QUERY_HEADER = "sf-external-function-current-query-id"
 #: Snowflake's ids are UUIDs; what is longer would not fit where ids go.
 _ID = re.compile(r"[!-~]{1,200}")
 
@@ -100,7 +101,7 @@ def _row(index: int, row: Any) -> WireRow:
 def read_context(headers: Mapping[str, str]) -> WireContext:
     """The batch's identity: the same on each retry of the batch and each poll. Raises: UnusableRequest."""
     return WireContext(
-        query_id=_id(headers, "sf-external-function-current-query-id"),
+        query_id=_id(headers, QUERY_HEADER),
         query_batch_id=_id(headers, "sf-external-function-query-batch-id"),
     )
 

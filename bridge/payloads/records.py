@@ -1,7 +1,8 @@
 """Bodies of the queue `run-events`: rows for the ledger."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -86,6 +87,13 @@ def row_texts(records: Records) -> dict[str, list[str]]:
     """By table, each row as JSON."""
     rows = {table: [lossless.dumps(row(each)) for each in getattr(records, table)] for table in TABLES}
     return {table: texts for table, texts in rows.items() if texts}
+
+
+def times_of(rows: Mapping[str, Sequence[str]]) -> Iterator[datetime]:
+    """When what rows about runs tell of happened; as `ledger_rows` gives them."""
+    for text in rows.get("run_events", ()):
+        for each in lossless.loads(f"[{text}]"):
+            yield datetime.fromisoformat(each["occurred_at"])
 
 
 def _as_they_came(body: bytes) -> dict[str, list[str]] | None:

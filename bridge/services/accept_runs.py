@@ -48,6 +48,7 @@ class RunAnswer:
     run_id: str
     pipeline: str
     idempotency_key: str
+    trace_id: str
     fingerprint: str | None = None
     violations: Sequence[Violation] = ()
     #: What would be submitted; only looked at for a dry run.
@@ -112,6 +113,11 @@ def idempotency_key(request: RunRequest) -> str:
     return str(uuid.uuid4())
 
 
+def run_id_of(request: RunRequest, bridge: Bridge) -> str:
+    """The run that a request with a key asks for; without one every call names another."""
+    return identity.run_id(bridge.name, request.pipeline, idempotency_key(request))
+
+
 def _decide(request: RunRequest, batch: _Batch, now: datetime, bridge: Bridge) -> None:
     key = idempotency_key(request)
     run_id = identity.run_id(bridge.name, request.pipeline, key)
@@ -137,6 +143,7 @@ def _decide(request: RunRequest, batch: _Batch, now: datetime, bridge: Bridge) -
                 run_id=run_id,
                 pipeline=request.pipeline,
                 idempotency_key=key,
+                trace_id=request.origin.trace_id,
                 fingerprint=outcome.fingerprint,
                 command=outcome,
             )
@@ -149,6 +156,7 @@ def _decide(request: RunRequest, batch: _Batch, now: datetime, bridge: Bridge) -
                 run_id=run_id,
                 pipeline=request.pipeline,
                 idempotency_key=key,
+                trace_id=request.origin.trace_id,
                 violations=outcome,
             )
         )
@@ -243,6 +251,8 @@ def _queue(batch: _Batch, bridge: Bridge) -> None:
         bridge.sender.send(Queue.RUN_COMMANDS, commands)
     if batch.facts:
         report(batch.facts, bridge)
+    if commands:
+        log.info("%d runs are accepted for %s", len(commands), batch.commands[0].origin.principal)
     publish_accepted(batch.commands, bridge)
 
 

@@ -49,7 +49,7 @@ def cancel_run(command: CancelRun, bridge: Bridge) -> None:
             log.warning("the cancel of %s is refused: %s", command.run_id, refusal)
             _nothing_to_cancel(command, refusal, bridge)
         else:
-            _cancel(command, found[0], bridge)
+            _cancel(command, found[0], found[1], bridge)
     except RetryableError as error:
         _again(command, error, bridge)
     except PermanentError:  # AML may not be asked now; a later try may be allowed to
@@ -105,7 +105,7 @@ def _refusal(command: CancelRun, job: Job, bridge: Bridge) -> str | None:
     return None if pipeline.allows(command.caller) else not_allowed(command.caller, name).message
 
 
-def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
+def _cancel(command: CancelRun, workspace: str, job: Job, bridge: Bridge) -> None:
     try:
         bridge.jobs.cancel(workspace, command.run_id)
     except AccessDenied:
@@ -115,7 +115,14 @@ def _cancel(command: CancelRun, workspace: str, bridge: Bridge) -> None:
         return
     now = bridge.clock.now()
     payload = {"principal": command.principal, "reason": command.reason}
-    fact = events.job_fact(command.run_id, JobStatus.CANCEL_REQUESTED, now, workspace=workspace, payload=payload)
+    fact = events.job_fact(
+        command.run_id,
+        JobStatus.CANCEL_REQUESTED,
+        now,
+        workspace=workspace,
+        trace_id=job.tags.get(tags.TRACE_ID),
+        payload=payload,
+    )
     report([fact], bridge)
     check = CheckRun(run_id=command.run_id, workspace=workspace, origin=f"c.{command.key}")
     check_chain.one_shot(check, bridge, due=now + LOOK_AFTER)

@@ -52,6 +52,7 @@ def _found(check: CheckRun, job: Job, bridge: Bridge) -> None:
         fact = _fact(check, job, details, bridge)
         report([fact], bridge)
         if statuses.is_terminal(job.status):
+            log.info("run %s has ended: %s", check.run_id, job.status)
             # A time that every look gives: what repeats the end must not look like another one.
             tell_end(fact, job.tags, bridge, at=details.ended_at or job.created_at)
     if statuses.is_terminal(job.status):
@@ -103,6 +104,7 @@ def _fact(check: CheckRun, job: Job, details: JobDetails, bridge: Bridge) -> Run
         workspace=check.workspace,
         pipeline=job.tags.get(tags.PIPELINE),
         fingerprint=job.tags.get(tags.FINGERPRINT),
+        trace_id=job.tags.get(tags.TRACE_ID),
         studio_url=job.studio_url,
         started_at=details.started_at,
         ended_at=(details.ended_at or now) if ended else None,
@@ -158,6 +160,7 @@ def _time_out(check: CheckRun, bridge: Bridge) -> bool:
         JobStatus.CANCEL_REQUESTED,
         bridge.clock.now(),
         workspace=check.workspace,
+        trace_id=check.tags.get(tags.TRACE_ID),
         error_code=TIMED_OUT,
         error_message=f"the pipeline's timeout ended at {check.timeout_at}, so the job is being cancelled",
     )
@@ -182,6 +185,8 @@ def _missing(check: CheckRun, bridge: Bridge) -> None:
             JobStatus.FAILED,
             now,
             workspace=check.workspace,
+            pipeline=check.tags.get(tags.PIPELINE),
+            trace_id=check.tags.get(tags.TRACE_ID),
             ended_at=now,
             error_code=JOB_DELETED,
             error_message=f"the job was deleted in Azure ML; it was missing since {check.missing_since}",
@@ -204,6 +209,8 @@ def _never_submitted(check: CheckRun, bridge: Bridge) -> RunEvent:
         check.attempt,
         bridge.clock.now(),
         workspace=check.workspace,
+        pipeline=check.tags.get(tags.PIPELINE),
+        trace_id=check.tags.get(tags.TRACE_ID),
         error_code="DEAD_LETTERED",
         error_message=check.if_missing_fail,
     )

@@ -57,6 +57,11 @@ def find_dead_letters(wanted: DeadLetterFilter, bridge: Bridge) -> Sequence[Mapp
     return bridge.ledger.dead_letters(wanted)
 
 
+def find_dead_letter(dead_letter_id: str, bridge: Bridge) -> Mapping[str, Any] | Violation:
+    """The row of DEAD_LETTERS with its whole body, or that there is none."""
+    return bridge.ledger.dead_letters_by_id([dead_letter_id]).get(dead_letter_id) or _unknown(bridge)
+
+
 def open_dead_letters(
     dead_letter_ids: Sequence[str], read: ReadLetter, bridge: Bridge
 ) -> Mapping[str, OpenLetter | Sequence[Violation]]:

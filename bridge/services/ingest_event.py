@@ -128,6 +128,7 @@ def _fact(event: AmlEvent, hint: RunHint) -> events.RunEvent | None:
         workspace=hint.workspace,
         pipeline=hint.tags.get(tags.PIPELINE),
         fingerprint=hint.tags.get(tags.FINGERPRINT),
+        trace_id=hint.tags.get(tags.TRACE_ID),
     )
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from bridge.domain import identity, tags
+from bridge.domain import tags
 from bridge.domain.actions import ActionCommand, Deploy
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.records import Records, dead_letter
 from bridge.ports import Bridge
 from bridge.services import check_chain
-from bridge.services.accept_runs import RunRequest, idempotency_key
+from bridge.services.accept_runs import RunRequest, run_id_of
 from bridge.services.deploy_model import follow_on
 from bridge.services.report import send_records
 from bridge.services.settle_action import died
@@ -67,7 +67,7 @@ def _check(submit: SubmitRun | RunRequest, bridge: Bridge) -> CheckRun:
     known = tags.origin_tags(submit.pipeline, submit.origin)
     if isinstance(submit, SubmitRun):
         return CheckRun(run_id=submit.run_id, workspace=submit.workspace, attempt=submit.attempt, tags=known)
-    run_id = identity.run_id(bridge.name, submit.pipeline, idempotency_key(submit))
+    run_id = run_id_of(submit, bridge)
     pipeline = bridge.catalogue.find(submit.pipeline)
     workspace = (pipeline.workspace if pipeline else None) or bridge.workspace
     return CheckRun(run_id=run_id, workspace=workspace, tags=known)

@@ -14,6 +14,7 @@ from bridge.domain.actions import (
 )
 from bridge.domain.aml_events import WORKSPACE_DOOR, workspace_of
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.event_kinds import BRIDGE_DOOR
 from bridge.domain.outgoing import OutgoingEvent
 from bridge.domain.records import ActionStatus, AmlEvent, RuleAction
@@ -50,6 +51,7 @@ def submit_by_rule(verdict: Verdict, why: Occasion, bridge: Bridge) -> RuleActio
         source=principal(rule),
         principal=principal(rule),
         correlation_id=why.correlation_id,
+        traceparent=current_traceparent(),
         rule_chain=why.rule_chain,
     )
     request = RunRequest(

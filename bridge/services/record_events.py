@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bridge.domain import signals
 from bridge.domain.errors import RefusedData, RetryableError
 from bridge.domain.queues import Queue
 from bridge.domain.records import Records, dead_letter
@@ -27,6 +28,8 @@ class Part:
     #: By table, as `Ledger.write_rows` takes them.
     rows: Mapping[str, Sequence[str]]
     read: Callable[[], Records]
+    #: When what the rows tell of happened; only asked for where somebody listens.
+    times: Callable[[], Iterable[datetime]] = tuple
 
 
 def record_events(parts: Iterable[Part], bridge: Bridge) -> None:
@@ -58,7 +61,16 @@ def _write(part: Part, deadline: datetime, bridge: Bridge) -> RetryableError | N
         return error
     except RefusedData:
         return _write_anew(part.read(), deadline, bridge)
+    _measure(part, bridge)
     return None
+
+
+def _measure(part: Part, bridge: Bridge) -> None:
+    """How late the ledger is."""
+    if bridge.telemetry.is_on:
+        now = bridge.clock.now()
+        for time in part.times():
+            bridge.telemetry.measure(signals.RECORD_LAG, (now - time).total_seconds(), {})
 
 
 def _write_anew(records: Records, deadline: datetime, bridge: Bridge) -> RetryableError | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from bridge.domain.aml_events import REQUEST_DOORS, fold_keys
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.inputs import Violation, shown
 from bridge.domain.records import AmlEvent, Records
 from bridge.ports import Bridge
@@ -35,7 +36,7 @@ def _read(event: AmlEvent) -> RunRequest:
         pipeline=pipeline[:NAME_LIMIT] if isinstance(pipeline, str) else "",
         inputs=inputs if isinstance(inputs, Mapping) else {},
         idempotency_key=key if isinstance(key, str) and key_problem(key) is None else event.id,
-        origin=Origin(source=door, principal=door, correlation_id=event.id),
+        origin=Origin(source=door, principal=door, correlation_id=event.id, traceparent=current_traceparent()),
         problem=_problem(event.door, given),
     )
 

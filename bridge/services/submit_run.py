@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 
-from bridge.domain import events, identity, tags
+from bridge.domain import events, tags
 from bridge.domain.commands import CheckRun, SubmitRun
 from bridge.domain.errors import JobExists, Paced, PermanentError, PipelineFull, RetryableError
 from bridge.domain.inputs import InputType, Violation, aml_literal
@@ -19,8 +19,8 @@ from bridge.services.accept_runs import (
     RunRequest,
     check_request,
     command_or_violations,
-    idempotency_key,
     rejection,
+    run_id_of,
 )
 from bridge.services.active_runs import place_for
 from bridge.services.bridge_events import tell_end
@@ -57,7 +57,7 @@ def submit_run(command: SubmitRun, bridge: Bridge, *, redelivered: bool = False)
 
 def submit_request(request: RunRequest, bridge: Bridge, *, redelivered: bool = False) -> None:
     """Submit a run that was posted straight to the queue, which nobody has looked at yet."""
-    run_id = identity.run_id(bridge.name, request.pipeline, idempotency_key(request))
+    run_id = run_id_of(request, bridge)
     outcome = command_or_violations(request, run_id, bridge, accepted_at=None)
     if isinstance(outcome, SubmitRun):
         submit_run(outcome, bridge, redelivered=redelivered)
@@ -163,6 +163,7 @@ def _follow(command: SubmitRun, pipeline: Pipeline, job: Job, bridge: Bridge) ->
         tags=tags.origin_tags(command.pipeline, command.origin),
     )
     check_chain.schedule_first(check, bridge)
+    log.info("the job of %s is submitted", command.run_id)
     report([events.submitted(command, submitted_at, studio_url=job.studio_url)], bridge)
 
 
@@ -186,6 +187,7 @@ def _try_later(command: SubmitRun, pipeline: Pipeline, error: RetryableError, br
     due = now + bridge.retry.wait(command.try_, error)
     copy = command.next_try()
     bridge.sender.send(Queue.RUN_COMMANDS, [Message(message_id=copy.message_id, body=copy, due=due)])
+    log.warning("the submission of %s is tried again at %s: %s", command.run_id, due, error)
     payload = {"try": command.try_, "next_try_at": due.isoformat(), "error": str(error)}
     _report_delay(command, Note.RETRY_SCHEDULED, payload, now, bridge)
 
@@ -197,7 +199,8 @@ def _report_delay(command: SubmitRun, note: Note, payload: Mapping[str, object],
         command.run_id, BridgeStatus.SUBMITTING, command.attempt, now, **events.request_columns(command)
     )
     try:
-        report([fact, events.note(command.run_id, note, now, distinct, payload)], bridge)
+        trace_id = command.origin.trace_id
+        report([fact, events.note(command.run_id, note, now, distinct, payload, trace_id=trace_id)], bridge)
     except RetryableError as unreported:
         log.warning("the delay of %s could not be reported: %s", command.run_id, unreported)
 
@@ -239,8 +242,9 @@ def _conflict(command: SubmitRun, error: JobExists, bridge: Bridge) -> None:
         "correlation_id": command.origin.correlation_id,
         "message": f"{error}: the same idempotency key was used for different work",
     }
+    now, trace_id = bridge.clock.now(), command.origin.trace_id
     report(
-        [events.note(command.run_id, Note.CONFLICT, bridge.clock.now(), command.fingerprint, payload)],
+        [events.note(command.run_id, Note.CONFLICT, now, command.fingerprint, payload, trace_id=trace_id)],
         bridge,
     )
 

@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bridge.domain.channels import Channel
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.queues import Queue
-from bridge.settings.auth_mode import AuthMode, auth_mode
+from bridge.settings.auth_mode import AuthMode, auth_mode, is_container
+from bridge.settings.azure_identity import AzureIdentity, read_identity
 from bridge.settings.channels import read_channels
 from bridge.settings.reader import LOOPBACK, Reader, Secret, host_of
+from bridge.settings.snowflake import SnowflakeSettings, read_snowflake
 
 TOPIC_EXAMPLE = "https://my-topic.westeurope-1.eventgrid.azure.net/api/events"
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -26,47 +27,6 @@ NAMESPACE_ID_EXAMPLE = (
     "/providers/Microsoft.ServiceBus/namespaces/my-bridge"
 )
 GUID_EXAMPLE = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SnowflakeSettings:
-    """How the app reaches its ledger."""
-
-    account: str
-    user: str
-    authenticator: str
-    password: Secret
-    private_key: Secret
-    token: Secret
-    role: str
-    warehouse: str
-    database: str
-    schema: str
-    #: Set for the laptop stack only.
-    host: str
-    port: int
-    protocol: str
-
-    def connection_arguments(self) -> dict[str, Any]:
-        """For `snowflake.connector.connect`: nothing that is not set."""
-        arguments: dict[str, Any] = {
-            "account": self.account,
-            "user": self.user,
-            "role": self.role,
-            "warehouse": self.warehouse,
-            "database": self.database,
-            "schema": self.schema,
-            "host": self.host,
-            "password": self.password.reveal(),
-            "private_key": self.private_key.reveal(),
-            "token": self.token.reveal(),
-            "authenticator": self.authenticator,
-        }
-        if self.authenticator == "WORKLOAD_IDENTITY":
-            arguments["workload_identity_provider"] = "AZURE"
-        if self.host:
-            arguments |= {"port": self.port, "protocol": self.protocol}
-        return {name: value for name, value in arguments.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +49,11 @@ class EntraSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the app was told. Field by field as in the README's table."""
+    """What the app was told; `catalogue.py` says what each setting means."""
 
     bridge_name: str
-    #: None while function keys are what counts.
+    auth_mode: AuthMode
+    #: None while tokens do not count.
     entra: EntraSettings | None
     service_bus: Secret
     service_bus_namespace: str
@@ -108,7 +69,7 @@ class Settings:
     #: Of all instances together.
     aml_writes_per_second: int
     execute_max_instances: int
-    client_id: str
+    identity: AzureIdentity
     snowflake: SnowflakeSettings
     #: Endpoint by name, the default topic's among them.
     topics: Mapping[str, str]
@@ -134,25 +95,38 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Raises: ConfigurationError with every problem."""
+        settings, problems = cls.with_problems(environ)
+        if problems:
+            raise ConfigurationError(problems)
+        return settings
+
+    @classmethod
+    def with_problems(cls, environ: Mapping[str, str]) -> "tuple[Settings, tuple[str, ...]]":
+        """For who looks for faults: as far as they can be read, and what is wrong; each problem names its setting."""
         reader = Reader(environ)
         settings = _read(reader)
-        if reader.problems:
-            raise ConfigurationError(reader.problems)
-        return settings
+        return settings, tuple(reader.problems)
 
 
 def _read(reader: Reader) -> Settings:
     workspace = reader.text("AML_WORKSPACE")
-    reader.choice("AUTH_MODE", "key", tuple(AuthMode))
+    reader.choice("AUTH_MODE")
+    reader.choice("LOG_FORMAT")
     topics, default_topic = _topics(reader)
-    entra = auth_mode(reader.environ) is AuthMode.ENTRA
-    if not entra and _trusts_platform_headers(reader):
+    mode = auth_mode(reader.environ)
+    entra = mode is AuthMode.ENTRA
+    if mode is AuthMode.SERVICE and not is_container(reader.environ):
+        reader.problems.append(
+            "AUTH_MODE is service, but the app is not a container of python -m bridge.container: use key or entra"
+        )
+    if not entra and reader.flag("TRUST_PLATFORM_HEADERS"):
         reader.problems.append("TRUST_PLATFORM_HEADERS is true, but AUTH_MODE is not entra: no header counts there")
     return Settings(
-        bridge_name=reader.text("BRIDGE_NAME", "bridge"),
+        bridge_name=reader.text("BRIDGE_NAME"),
+        auth_mode=mode,
         entra=_entra(reader) if entra else None,
         service_bus=reader.secret("ServiceBusConnection"),
-        service_bus_namespace=_namespace(reader),
+        service_bus_namespace=service_bus_namespace(reader),
         queues={queue: reader.text(f"{queue.name}_QUEUE") for queue in Queue},
         service_bus_resource_id=_namespace_id(reader),
         subscription_id=reader.text("AML_SUBSCRIPTION_ID"),
@@ -160,11 +134,11 @@ def _read(reader: Reader) -> Settings:
         workspace=workspace,
         allowed_workspaces=frozenset({workspace, *reader.names("ALLOWED_WORKSPACES")}),
         aml_endpoint=reader.loopback("AML_ENDPOINT", _url_host),
-        aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS", 30, least=1, most=45),
-        aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND", 10, least=1, most=10_000),
-        execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES", 4, least=1, most=1000),
-        client_id=reader.text("AZURE_CLIENT_ID", ""),
-        snowflake=_snowflake(reader),
+        aml_timeout_seconds=reader.number("AML_TIMEOUT_SECONDS"),
+        aml_writes_per_second=reader.number("AML_WRITES_PER_SECOND"),
+        execute_max_instances=reader.number("EXECUTE_MAX_INSTANCES"),
+        identity=read_identity(reader),
+        snowflake=read_snowflake(reader),
         topics=topics,
         default_topic=default_topic,
         topic_key=reader.secret("EVENT_GRID_TOPIC_KEY"),
@@ -172,13 +146,13 @@ def _read(reader: Reader) -> Settings:
         events_topic_key=reader.secret("BRIDGE_EVENTS_TOPIC_KEY"),
         channels=read_channels(reader),
         allowed_queues=_allowed_queues(reader),
-        pipelines_file=reader.file("PIPELINES_FILE", "pipelines.yaml"),
-        rules_file=reader.file("RULES_FILE", "rules.yaml"),
-        retry_tries=reader.number("RETRY_TRIES", 200, least=1, most=10_000),
-        sweep_days=reader.number("SWEEP_DAYS", 3, least=1, most=31),
-        record_window_seconds=reader.number("RECORD_WINDOW_SECONDS", 30, least=1, most=150),
-        record_all_events=reader.choice("RECORD_ALL_EVENTS", "false", ("true", "false")).lower() == "true",
-        dashboard_actions=reader.choice("DASHBOARD_ACTIONS", "false", ("true", "false")).lower() == "true",
+        pipelines_file=reader.file("PIPELINES_FILE"),
+        rules_file=reader.file("RULES_FILE"),
+        retry_tries=reader.number("RETRY_TRIES"),
+        sweep_days=reader.number("SWEEP_DAYS"),
+        record_window_seconds=reader.number("RECORD_WINDOW_SECONDS"),
+        record_all_events=reader.flag("RECORD_ALL_EVENTS"),
+        dashboard_actions=reader.flag("DASHBOARD_ACTIONS"),
     )
 
 
@@ -205,13 +179,9 @@ def _entra(reader: Reader) -> EntraSettings:
         client_ids=client_ids,
         app_roles=app_roles,
         snowflake_client_ids=snowflake_client_ids,
-        trust_platform_headers=_trusts_platform_headers(reader),
+        trust_platform_headers=reader.flag("TRUST_PLATFORM_HEADERS"),
         authority=reader.loopback("ENTRA_AUTHORITY", host_of).rstrip("/"),
     )
-
-
-def _trusts_platform_headers(reader: Reader) -> bool:
-    return reader.choice("TRUST_PLATFORM_HEADERS", "false", ("true", "false")).lower() == "true"
 
 
 def _audiences(reader: Reader) -> frozenset[str]:
@@ -273,8 +243,8 @@ def _allowed_queues(reader: Reader) -> frozenset[str]:
     return names
 
 
-def _namespace(reader: Reader) -> str:
-    namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace", "")
+def service_bus_namespace(reader: Reader) -> str:
+    namespace = reader.text("ServiceBusConnection__fullyQualifiedNamespace")
     if not namespace and not reader.secret("ServiceBusConnection"):
         reader.problems.append(
             "ServiceBusConnection__fullyQualifiedNamespace is not set: give it the namespace, for example "
@@ -284,47 +254,11 @@ def _namespace(reader: Reader) -> str:
 
 
 def _namespace_id(reader: Reader) -> str:
-    given = reader.text("SERVICE_BUS_RESOURCE_ID", "")
+    given = reader.text("SERVICE_BUS_RESOURCE_ID")
     if given and not _NAMESPACE_ID.fullmatch(given):
         example = f"give the namespace's resource id, such as {NAMESPACE_ID_EXAMPLE}"
         reader.problems.append(f'SERVICE_BUS_RESOURCE_ID is "{given[:200]}": {example}')
     return given
-
-
-def _snowflake(reader: Reader) -> SnowflakeSettings:
-    host = reader.loopback("SNOWFLAKE_HOST", str)
-    authenticator = reader.choice(
-        "SNOWFLAKE_AUTHENTICATOR",
-        "WORKLOAD_IDENTITY",
-        ("WORKLOAD_IDENTITY", "SNOWFLAKE_JWT", "OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "SNOWFLAKE"),
-    ).upper()
-    needed = {
-        "SNOWFLAKE_JWT": "SNOWFLAKE_PRIVATE_KEY",
-        "OAUTH": "SNOWFLAKE_TOKEN",
-        "PROGRAMMATIC_ACCESS_TOKEN": "SNOWFLAKE_TOKEN",  # nosec B105 # a setting's name
-        "SNOWFLAKE": "SNOWFLAKE_PASSWORD",
-    }.get(authenticator)
-    if needed and not reader.secret(needed):
-        reader.problems.append(f"{needed} is not set, but SNOWFLAKE_AUTHENTICATOR is {authenticator}")
-    if authenticator == "SNOWFLAKE" and not host:
-        reader.problems.append(
-            "SNOWFLAKE_AUTHENTICATOR is SNOWFLAKE: passwords are for the emulator only; use WORKLOAD_IDENTITY"
-        )
-    return SnowflakeSettings(
-        account=reader.text("SNOWFLAKE_ACCOUNT"),
-        user=reader.text("SNOWFLAKE_USER"),
-        authenticator=authenticator,
-        password=reader.secret("SNOWFLAKE_PASSWORD"),
-        private_key=reader.secret("SNOWFLAKE_PRIVATE_KEY"),
-        token=reader.secret("SNOWFLAKE_TOKEN"),
-        role=reader.text("SNOWFLAKE_ROLE", "ML_BRIDGE_WRITER"),
-        warehouse=reader.text("SNOWFLAKE_WAREHOUSE", "ML_BRIDGE_WH"),
-        database=reader.text("SNOWFLAKE_DATABASE"),
-        schema=reader.text("SNOWFLAKE_SCHEMA", "ML_BRIDGE"),
-        host=host,
-        port=reader.number("SNOWFLAKE_PORT", 443, least=1, most=65535),
-        protocol=reader.choice("SNOWFLAKE_PROTOCOL", "https", ("https", "http")).lower(),
-    )
 
 
 def _url_host(url: str) -> str:

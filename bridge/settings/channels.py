@@ -32,9 +32,9 @@ def setting_name(channel: str, part: str = "URL") -> str:
 
 
 def _channel(reader: Reader, name: str) -> Channel:
-    kind = reader.choice(f"NOTIFY_{name}_KIND", ChannelKind.WEBHOOK, tuple(ChannelKind)).lower()
+    kind = reader.choice(f"NOTIFY_{name}_KIND").lower()
     kind = ChannelKind(kind) if kind in set(ChannelKind) else ChannelKind.WEBHOOK
-    secret = reader.text(f"NOTIFY_{name}_SECRET", "")
+    secret = reader.text(f"NOTIFY_{name}_SECRET")
     if kind is ChannelKind.WEBHOOK and not _is_secret(secret):
         state = "is not usable" if secret else "is not set"
         fix = f"give {PREFIX} and 24 to 64 random bytes in Base64; the receiver checks the signature with the same"

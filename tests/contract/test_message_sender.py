@@ -11,12 +11,16 @@ import pytest
 from bridge.adapters.memory import MemoryQueues
 from bridge.adapters.servicebus import ServiceBusQueues
 from bridge.domain.commands import CheckRun, Origin, SubmitRun
+from bridge.domain.context import about
 from bridge.domain.errors import AccessDenied, PermanentError, RetryableError, Throttled
 from bridge.domain.queues import Queue
+from bridge.domain.signals import SILENT, SpanKind, Telemetry
+from bridge.domain.trace import Trace
 from bridge.local.stack import Stack
 from bridge.payloads import bodies, commands
 from bridge.ports import Message, MessageSender, OutgoingMessage
 from bridge.settings.app_settings import Settings
+from tests.unit.recorded import Recorded, span_id
 
 #: What is in a queue: (message id, body text, due).
 Content = Callable[[Queue], list[tuple[str, str, Any]]]
@@ -35,12 +39,16 @@ def sender(request: pytest.FixtureRequest) -> Iterator[tuple[MessageSender, Cont
     real.close()
 
 
-def queues_of(settings: Settings) -> ServiceBusQueues:
+def queues_of(settings: Settings, telemetry: Telemetry = SILENT) -> ServiceBusQueues:
     def no_credential() -> Any:
         raise AssertionError("a connection string needs no credential")
 
     return ServiceBusQueues(
-        connection_string=settings.service_bus.reveal(), namespace="", credential=no_credential, names=settings.queues
+        connection_string=settings.service_bus.reveal(),
+        namespace="",
+        credential=no_credential,
+        names=settings.queues,
+        telemetry=telemetry,
     )
 
 
@@ -287,3 +295,31 @@ class TestOutages:
         with pytest.raises(RetryableError, match="does not exist"):
             queues.send(Queue.RUN_CONTROL, [message(check())])
         queues.close()
+
+
+def test_a_message_says_where_it_was_sent_from(settings: Settings, emulators: Stack) -> None:
+    """With nobody listening too: whoever takes it may."""
+    emulators.call("service_bus", "POST", "/reset", {})
+    told, trace = Recorded(), Trace.derived("q")
+    for telemetry in (SILENT, told.telemetry):
+        real = queues_of(settings, telemetry)
+        with about(trace=trace), telemetry.span("work", SpanKind.INTERNAL, parent=trace):
+            real.send(Queue.RUN_CONTROL, [message(check())])
+        real.close()
+
+    silent, recorded = traces(settings, Queue.RUN_CONTROL)
+    sent = told.span(f"send {settings.queues[Queue.RUN_CONTROL]}")
+    assert silent == trace.traceparent
+    assert recorded == f"00-{trace.trace_id}-{span_id(sent)}-01"
+
+
+def traces(settings: Settings, queue: Queue) -> list[str]:
+    """Where the messages in the queue say that they come from, oldest first."""
+    from azure.servicebus import ServiceBusClient
+
+    with (
+        ServiceBusClient.from_connection_string(settings.service_bus.reveal()) as client,
+        client.get_queue_receiver(settings.queues[queue]) as receiver,
+    ):
+        found = [message.application_properties or {} for message in receiver.peek_messages(max_message_count=10)]
+    return [bytes(properties[b"traceparent"]).decode() for properties in found]  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ from bridge.services import bridge_events, deploy_model
 from bridge.settings.channels import read_channels
 from bridge.settings.reader import Reader
 from tests.docs.rule_chain import BREACH, EXAMPLES, Chains, RuleChain, published, rules_of, sample
-from tests.docs.test_readme import anchors, blocks, is_answer, names, section, statements, table
+from tests.docs.test_readme import blocks, is_answer, names, section, statements, table
 from tests.emulators.snowflake_service import SnowflakeService, rows
 from tests.sql.ledger_scripts import schema
 from tests.webhook_receiver import webhook_receiver
@@ -96,18 +97,6 @@ def failed(chains: Chains) -> RuleChain:
 
 def test_every_block_is_of_a_language_that_is_checked() -> None:
     assert {block.language for block in blocks(DOCUMENT)} == {"yaml", "sql", "json", "python", "text", *OF_AZURE}
-
-
-def test_its_links_lead_somewhere() -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        path, _, anchor = target.partition("#")
-        file = DOCUMENT.parent / path if path else DOCUMENT
-        assert file.exists(), target
-        assert not anchor or anchor in anchors(file), target
-    for path in re.findall(r"`((?:examples|tests|docs)/[\w./]+)`", text):
-        assert (ROOT / path).exists(), path
 
 
 # rules.yaml
@@ -246,7 +235,7 @@ def recorded(chain: RuleChain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A local.settings.json, and a ledger that has the chain's events."""
     ledger = MemoryLedger()
     ledger.write(Records(aml_events=chain.records.aml_events))
-    monkeypatch.setattr(rule_commands, "ledger", lambda _: ledger)
+    monkeypatch.setattr(rule_commands, "ledger", lambda _: nullcontext(ledger))
     document = json.loads((ROOT / "local.settings.example.json").read_text())
     document["Values"] |= {**CHANNEL, "EVENT_GRID_TOPIC_ENDPOINT": "https://main.eventgrid.azure.net/api/events"}
     path = tmp_path / "local.settings.json"

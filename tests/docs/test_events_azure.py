@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 import shlex
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +16,12 @@ from bridge.domain.rules import correlation_id, rule_chain
 from bridge.domain.tags import job_tags
 from bridge.payloads.event_grid import read_events
 from bridge.services.bridge_events import ENDS
-from tests.docs.bicep_types import Resource, problems, resources
 from tests.docs.rule_chain import EXAMPLES
 from tests.docs.test_events import DOCUMENT, text_of
 from tests.docs.test_readme import blocks
+from tests.infra.bicep import Declaration, read
+from tests.infra.consistency import INFRA
 
-BICEP = sorted(EXAMPLES.glob("*.bicep"))
 #: Flags that the CLI's documentation has for each of these commands.
 FLAGS = {
     "az deployment group create": {"-g", "-f", "-p"},
@@ -35,9 +34,8 @@ FLAGS = {
 }  # fmt: skip
 
 
-def declared(file: str, symbol: str) -> Resource:
-    (found,) = [each for each in resources((EXAMPLES / file).read_text(encoding="utf-8")) if each.symbol == symbol]
-    return found
+def declared(file: str, symbol: str) -> Declaration:
+    return read(INFRA / file).resource(symbol)
 
 
 def commands() -> dict[str, dict[str, list[str]]]:
@@ -57,43 +55,16 @@ def commands() -> dict[str, dict[str, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("path", BICEP, ids=lambda path: path.name)
-def test_bicep_uses_types_and_properties_that_exist(path: Path) -> None:
-    found = resources(path.read_text(encoding="utf-8"))
-
-    assert found
-    assert [problem for resource in found for problem in problems(resource)] == []
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("deliveryAttributeMappings", "deliveryAttributesMapping"),
-        ("2025-02-15", "2025-02-16"),
-        ("type: 'Static'", "type: 'static'"),
-        ("operatorType: 'StringNotIn'", "operatorType: 'NotIn'"),
-        ("maxDeliveryAttempts: 30", "maxDeliveryAttempts: '30'"),
-        ("isSecret: false", "isSecret: 'no'"),
-        ("  location: location\n", ""),
-    ],
-)
-def test_a_mistake_in_bicep_is_found(right: str, wrong: str) -> None:
-    text = (EXAMPLES / "workspace_events.bicep").read_text(encoding="utf-8")
-    assert right in text
-
-    assert [problem for resource in resources(text.replace(right, wrong)) for problem in problems(resource)]
-
-
-def test_the_bicep_shown_is_that_of_the_example() -> None:
+def test_the_bicep_shown_is_that_of_the_template() -> None:
     (block,) = blocks(DOCUMENT, "bicep")
     lines = [line.strip() for line in block.text.splitlines()]
 
-    example = (EXAMPLES / "workspace_events.bicep").read_text(encoding="utf-8")
-    assert "\n".join(lines) in "\n".join(line.strip() for line in example.splitlines())
+    shown = (INFRA / "workspace_events.bicep").read_text(encoding="utf-8")
+    assert "\n".join(lines) in "\n".join(line.strip() for line in shown.splitlines())
 
 
 def test_events_are_delivered_with_the_door_and_the_types_of_the_workspace() -> None:
-    properties = declared("workspace_events.bicep", "subscription").body["properties"]
+    properties = declared("workspace_events.bicep", "subscriptionOfBridge").body["properties"]
     (mapping,) = properties["deliveryWithResourceIdentity"]["destination"]["properties"]["deliveryAttributeMappings"]
 
     assert (mapping["name"], mapping["properties"]["value"]) == (DOOR_PROPERTY, aml_events.WORKSPACE_DOOR)
@@ -118,7 +89,7 @@ def test_the_commands_have_flags_that_exist() -> None:
 
 def test_the_command_makes_the_subscription_of_the_bicep() -> None:
     given = commands()["az eventgrid system-topic event-subscription create"]
-    properties = declared("workspace_events.bicep", "subscription").body["properties"]
+    properties = declared("workspace_events.bicep", "subscriptionOfBridge").body["properties"]
     (spared,) = properties["filter"]["advancedFilters"]
 
     assert given["--included-event-types"] == properties["filter"]["includedEventTypes"]
@@ -132,9 +103,9 @@ def test_the_command_makes_the_subscription_of_the_bicep() -> None:
 def test_the_deployments_parameters_are_those_of_the_bicep() -> None:
     given = commands()["az deployment group create"]
     (file,) = given["-f"]
-    text = (EXAMPLES.parents[1] / file).read_text(encoding="utf-8")
 
-    required = set(re.findall(r"^param (\w+) string$", text, re.MULTILINE))
+    parameters = read(EXAMPLES.parents[1] / file).parameters.values()
+    required = {each.name for each in parameters if each.default is None}
     assert {value.partition("=")[0] for value in given["-p"]} == required
 
 

@@ -30,15 +30,19 @@ def asked(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.usefixtures("_operator")
-def test_a_run_is_started_shown_listed_and_started_again(driver: Driver, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_started_followed_shown_listed_and_started_again(
+    driver: Driver, capsys: pytest.CaptureFixture[str]
+) -> None:
     key = new_key()
-    start = ["runs", "start", "churn-training", "--input", "as_of=2026-11-01", "--input", "rows=5"]
+    start = ["submit", "churn-training", "--input", "as_of=2026-11-01", "--input", "rows=5"]
 
     rehearsed = asked([*start, "--key-of-run", key, "--dry-run"], capsys)
     started = asked([*start, "--key-of-run", key], capsys)
 
     run_id = run_id_of("churn-training", key)
     assert rehearsed["would_submit"]["run_id"] == started["run_id"] == run_id
+    assert main(["runs", "tail", run_id, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["status"] == "COMPLETED"
     driver.wait_for(run_id, "COMPLETED")
     assert asked(["runs", "show", run_id], capsys)["status"] == "COMPLETED"
     listed = asked(["runs", "list", "--pipeline", "churn-training", "--limit", "500"], capsys)["runs"]
@@ -51,13 +55,14 @@ def test_a_run_is_started_shown_listed_and_started_again(driver: Driver, capsys:
 
 @pytest.mark.usefixtures("_operator")
 def test_a_rejected_run_is_told_in_the_words_of_the_app(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["runs", "start", "churn-training", "--input", "rws=5"]) == 1
+    assert "churn-training" in {pipeline["name"] for pipeline in asked(["pipelines", "list"], capsys)}
+    assert main(["submit", "churn-training", "--input", "rws=5"]) == 1
 
     assert 'did you mean "rows"?' in capsys.readouterr().err.splitlines()[0]
 
 
 @pytest.mark.usefixtures("_operator")
-def test_a_dead_letter_is_found_and_its_replay_refused_with_the_reason(
+def test_a_dead_letter_is_found_and_shown_and_its_replay_refused_with_the_reason(
     driver: Driver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     driver.post_to_queue("run-control", "no json either", new_key())
@@ -68,6 +73,7 @@ def test_a_dead_letter_is_found_and_its_replay_refused_with_the_reason(
 
     letter = eventually(listed, 60)[0]
 
+    assert asked(["dead-letters", "show", letter["dead_letter_id"]], capsys)["body"] == "no json either"
     assert main(["dead-letters", "replay", letter["dead_letter_id"]]) == 1
     assert capsys.readouterr().err.startswith("Rejected: ")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bridge.cli import program as operator
 from bridge.local.processes import ROOT, ChildProcess, DidNotStart
 from tests.eventually import eventually
 
@@ -20,7 +22,7 @@ from tests.eventually import eventually
 @contextmanager
 def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """`python -m bridge.local …`, whose children are recognised by their temporary directory."""
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "BRIDGE_ENDPOINTS": str(tmp_path / "running.json")}
     command = [sys.executable, "-m", "bridge.local", *arguments]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -60,11 +62,23 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError("".join(lines))
 
 
-def test_the_demo_shows_three_kinds_of_runs_and_ends_with_0(tmp_path: Path) -> None:
-    with started(tmp_path, "demo") as process:
-        output, _ = process.communicate(timeout=110)
+def test_the_demo_shows_three_kinds_of_runs_stays_up_when_asked_to_and_ends_with_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BRIDGE_ENDPOINTS", str(tmp_path / "running.json"))
+    with started(tmp_path, "demo", "--keep") as process:
+        output = read_until(process, "Ctrl-C stops it")
+        assert operator.main(["runs", "list", "--local", "--json"]) == 0
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
 
-    assert process.returncode == 0, output
+    assert process.returncode == 0, output + rest
+    (address,) = re.findall(
+        r"^The dashboard: (http://127\.0\.0\.1:\d+)/api/v1/dashboard\?code=\S+$", output, re.MULTILINE
+    )
+    assert address
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 11, "the stack answers while it stays"
+    assert rest.startswith("\nDone; everything is stopped.")
     for word in ("SELECT submit_run", "COMPLETED", "FAILED", "REJECTED", "column AS_OF is missing", "ACCEPTED → "):
         assert word in output
     assert leftovers(tmp_path) == []
@@ -108,7 +122,7 @@ class TestUp:
         assert process.returncode == 0, output
         assert leftovers(tmp_path) == []
 
-    def test_its_endpoints_are_enough_to_use_it(self, endpoints: dict[str, Any]) -> None:
+    def test_its_endpoints_are_enough_to_use_it(self, endpoints: dict[str, Any], tmp_path: Path) -> None:
         functions, control = endpoints["functions"], endpoints["control"]["base_url"]
         with httpx.Client(timeout=30, trust_env=False) as client:
             health = client.get(f"{functions['base_url']}/api/v1/health")
@@ -125,7 +139,10 @@ class TestUp:
         assert refused.status_code == 401, "the host asks for the key"
         assert "churn-training" in {each["name"] for each in pipelines.json()}
         assert (moved.status_code, fault.status_code, faults.json()) == (204, 201, [])
-        assert set(endpoints) == {"functions", "snowflake", "service_bus", "azure_ml", "event_grid", "control"}
+        assert json.loads((tmp_path / "running.json").read_text()) == endpoints, "--local finds the same"
+        parts = {"functions", "snowflake", "service_bus", "azure_ml", "event_grid", "control"}
+        assert set(endpoints) == parts | {"settings"}
+        assert endpoints["settings"]["ServiceBusConnection"] == endpoints["service_bus"]["connection_string"]
 
     def test_the_host_can_be_killed_and_started_again(self, endpoints: dict[str, Any]) -> None:
         control = endpoints["control"]["base_url"]

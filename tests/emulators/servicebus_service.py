@@ -6,7 +6,7 @@ import hmac
 import json
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -144,11 +144,11 @@ def token(resource: str, key: str = KEY, seconds: int = 300) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[ServiceBus]:
-    """An emulator of its own, with the queues above."""
+def running(folder: Path, queues: Mapping[str, Mapping[str, Any]] = QUEUES) -> Iterator[ServiceBus]:
+    """An emulator of its own, with these queues."""
     config = folder / "servicebus.json"
-    queues = [{"Name": name, "Properties": properties} for name, properties in QUEUES.items()]
-    config.write_text(json.dumps({"UserConfig": {"Namespaces": [{"Name": "sbemulatorns", "Queues": queues}]}}))
+    named = [{"Name": name, "Properties": properties} for name, properties in queues.items()]
+    config.write_text(json.dumps({"UserConfig": {"Namespaces": [{"Name": "sbemulatorns", "Queues": named}]}}))
     ports = free_port(), free_port(), free_port()
     arguments = ("--config", str(config), "--http-port", str(ports[1]), "--key", KEY)
     process = emulator("servicebus", ports[0], ports[2], *arguments, log_file=folder / "servicebus.log")

@@ -1,6 +1,7 @@
 """The example's scripts, run as Azure ML runs them: in a process of their own, with the packages of a job."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,19 @@ import pytest
 from bridge.local.processes import EMULATOR_PYTHON, minimal_environment
 from tests.emulators.snowflake_service import SnowflakeService
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "azureml" / "read_snowflake"
+AZUREML = Path(__file__).parents[2] / "examples" / "azureml"
+EXAMPLE = AZUREML / "read_snowflake"
+CHURN = AZUREML / "churn"
+
+
+def filled(command: str, **given: str) -> str:
+    """A component's command as a shell gets it: with its inputs and outputs, without parts for inputs that are not."""
+
+    def optional(part: re.Match[str]) -> str:
+        return part[1] if set(re.findall(r"\$\{\{\w+\.(\w+)\}\}", part[1])) <= set(given) else ""
+
+    kept = re.sub(r"\$\[\[(.*?)\]\]", optional, command)
+    return re.sub(r"\$\{\{\w+\.(\w+)\}\}", lambda found: given[found[1]], kept)
 
 
 class RunScript(Protocol):

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.examples.conftest import EXAMPLE
+from tests.examples.conftest import CHURN, EXAMPLE
 
 FILES = ("component.yaml", "write_predictions.yaml", "pipeline.yaml")
+CHURN_FILES = tuple(sorted(path.name for path in CHURN.glob("*.yaml") if path.name != "conda.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,11 @@ def components() -> dict[str, Any]:
         warnings.simplefilter("ignore")
         from azure.ai.ml import load_component
 
-        return {name: load_component(EXAMPLE / name) for name in FILES}
+        found = {name: load_component(EXAMPLE / name) for name in FILES}
+        return found | {name: load_component(CHURN / name) for name in CHURN_FILES}
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *CHURN_FILES])
 def test_a_component_is_valid(components: dict[str, Any], name: str) -> None:
     result = components[name]._validate()
 

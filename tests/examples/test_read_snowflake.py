@@ -1,6 +1,9 @@
 """The step that reads Snowflake: real processes, the real connector, the emulated Snowflake."""
 
 import json
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,11 +12,13 @@ from typing import Any
 
 import jwt
 import pytest
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bridge.local.processes import EMULATOR_PYTHON, minimal_environment
 from tests.emulators.snowflake_service import DATABASE, SCHEMA, SnowflakeService, rows
-from tests.examples.conftest import RunScript
+from tests.examples.conftest import AZUREML, CHURN, RunScript, filled
 
 CONTENT = """
 import json, sys
@@ -182,3 +187,38 @@ def test_the_identity_of_the_workload_logs_in(
 
     assert done.stdout == "(3, 1)\n", done.stderr
     assert got[0]["x-identity-header"] == "h"
+
+
+def test_the_churn_example_scores_the_customers_of_a_table(
+    snowflake: SnowflakeService, laptop: dict[str, str], tmp_path: Path
+) -> None:
+    """By the command of its component, as a shell of Azure ML runs it."""
+    connection = snowflake.connect()
+    rows(
+        connection,
+        "CREATE TABLE MEMBERS (CUSTOMER_ID VARCHAR, TENURE_MONTHS INT, ORDERS INT, TICKETS INT, DISCOUNT FLOAT)",
+    )
+    rows(connection, "INSERT INTO MEMBERS VALUES ('stays', 60, 10, 0, 0.1), ('leaves', 2, 0, 6, 0.1)")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").write_text(f'#!/bin/sh\nexec {EMULATOR_PYTHON} "$@"\n')
+    (tmp_path / "bin" / "python").chmod(0o700)
+    shutil.copytree(AZUREML, tmp_path / "code")
+    environment = {**minimal_environment(), **laptop, "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"}
+    train = [sys.executable, str(CHURN / "churn.py"), "train", "--rows", "400", "--output", str(tmp_path / "model")]
+    subprocess.run(train, check=True, capture_output=True)
+
+    command = yaml.safe_load((CHURN / "score.yaml").read_text(encoding="utf-8"))["command"]
+    given = {"model": str(tmp_path / "model"), "scores": str(tmp_path / "scores"), "account": "laptop"}
+    given["table"] = f"{DATABASE}.{SCHEMA}.MEMBERS"
+    done = subprocess.run(
+        ["bash", "-c", filled(command, **given)],
+        cwd=tmp_path / "code", env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    head, *scores = (tmp_path / "scores" / "scores.csv").read_text().split()
+    assert head == "CUSTOMER_ID,CHURN"
+    assert [line.split(",")[0] for line in sorted(scores, key=lambda line: float(line.split(",")[1]))] == [
+        "stays",
+        "leaves",
+    ]

@@ -25,6 +25,7 @@ SLOW = {
     "GET /runs": 0.1,
     "GET /runs/{run_id}": 0.15,
     "GET /dead-letters": 0.15,
+    "GET /dead-letters/{dead_letter_id}": 0.15,
     "POST /runs/{run_id}/cancel": 0.3,
     "POST /runs/{run_id}/rerun": 0.3,
     "GET /snowflake/run_and_wait": 0.3,

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pathspec
 import pytest
+
+from release.package import files
 
 ROOT = Path(__file__).parents[2]
 #: Whoever calls one of these with a caller's text has lost.
@@ -29,20 +30,34 @@ CONNECTING = {
     "bridge/adapters/snowflake.py": "the settings' account",
     "bridge/adapters/transport.py": "what its callers ask for: arm.py and azure-ai-ml",
     "bridge/adapters/webhooks.py": "the settings' channels",
+    "bridge/telemetry/providers.py": "the connection string of Application Insights, or OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+#: The container's process: its event loop and its port, and the messages that its listeners are given.
+CONNECTING |= {
+    "bridge/container/__main__.py": "listens where it is told to",
+    "bridge/container/application.py": "as above",
+    "bridge/container/calls.py": "the event loop only",
+    "bridge/container/connections.py": "the settings' connections",
+    "bridge/container/http.py": "the event loop only",
+    "bridge/container/intake.py": "the receiver that it is given",
+    "bridge/container/listener.py": "as above",
+    "bridge/container/messages.py": "nowhere: the classes of messages",
+    "bridge/container/probes.py": "its own port on loopback",
+    "bridge/container/timers.py": "the event loop only",
 }
 #: Packages that can reach the network.
 NETWORK = (
     "aiohttp", "asyncio", "azure.ai", "azure.core.pipeline.transport", "azure.core.rest", "azure.eventgrid",
-    "azure.identity", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib", "snowflake",
-    "socket", "urllib.request", "urllib3",
+    "azure.identity", "azure.monitor", "azure.servicebus", "ftplib", "http.client", "httpx", "requests", "smtplib",
+    "snowflake", "socket", "urllib.request", "urllib3",
 )  # fmt: skip
 SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY INTO|CALL|TRUNCATE|ALTER|CREATE|DROP)\b\s", re.IGNORECASE)
 
 
 def deployed() -> dict[str, ast.Module]:
-    """Every Python file that is published, as `.funcignore` has it."""
-    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    names = (name for name in ignored.match_tree_files(ROOT, negate=True) if name.endswith(".py"))
+    """Every Python file that is published, as `.funcignore` has it, and what a container has beside it."""
+    names = [name for name in files() if name.endswith(".py")]
+    names += [str(file.relative_to(ROOT)) for file in (ROOT / "bridge" / "container").glob("*.py")]
     return {name: ast.parse((ROOT / name).read_text(encoding="utf-8")) for name in names}
 
 
@@ -130,6 +145,14 @@ def test_every_name_of_a_statement_is_written_in_the_adapter() -> None:
 
     assert calls
     assert {name for name in names if not name.startswith("'")} == {"name", "f'insert_{table}'"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_command_line_and_what_it_needs_are_not_deployed(name: str) -> None:
+    found = {each.partition(".")[0] for each in imports(MODULES[name])}
+
+    assert found & {"click", "rich", "typer"} == set()
+    assert not name.startswith(("bridge/cli/", "bridge/deploy/", "bridge/__main__"))
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -25,6 +25,12 @@ ALL_VALUES: dict[str, Any] = {
     "notification_topic_host": "my-notes.westeurope-1.eventgrid.azure.net",
     "exchange_url": "azure://myaccount.blob.core.windows.net/exchange/ml-bridge",
     "predictions_table": "SALES.PUBLIC.PREDICTIONS",
+    "service_image": "ml-bridge:1",
+    "service_client_id": _GUID.format(6),
+    "aml_subscription_id": _GUID.format(7),
+    "aml_resource_group": "my-resource-group",
+    "aml_workspace": "my-workspace",
+    "aml_region": "westeurope",
     "datastore_path": "azureml://datastores/exchange/paths/ml-bridge",
 }
 KEY_DOORS = (
@@ -43,7 +49,12 @@ KEYLESS_DOORS = (
     Door.NOTIFICATIONS,
     Door.HAND_OVER,
 )
-SECRETS = {"function_key": "function-key==", "send_key": "send/key+value=", "topic_key": "topic-key-value"}
+SECRETS = {
+    "function_key": "function-key==",
+    "send_key": "send/key+value=",
+    "topic_key": "topic-key-value",
+    "client_secret": "client~secret",
+}
 TEARDOWN = ("teardown.sql", "teardown_ledger.sql", "teardown_account.sql")
 
 

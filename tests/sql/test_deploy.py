@@ -1,5 +1,6 @@
 """The commands themselves: the real Snowflake CLI against the emulated Snowflake."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,17 +10,18 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.deploy import __main__ as deploy
+from bridge.cli.program import main
 from bridge.deploy import snow
 from bridge.deploy.rendering import ROOT, Rendered
 from tests.emulators.snowflake_service import SnowflakeService, rows
-from tests.sql.every_script import ALL_VALUES, KEY_DOORS, SECRETS, rendered
+from tests.sql.every_script import ALL_VALUES, KEY_DOORS, SECRETS, every_statement, rendered
 
 KEYS = {
     "ML_BRIDGE_FUNCTION_KEY": SECRETS["function_key"],
     "ML_BRIDGE_SEND_KEY": SECRETS["send_key"],
     "ML_BRIDGE_TOPIC_KEY": SECRETS["topic_key"],
 }
+LAPTOP = ("--connection", "laptop")
 TABLES = {"AML_EVENTS", "DEAD_LETTERS", "HAND_OVERS", "RULE_ACTIONS", "RUN_EVENTS", "RUN_REQUESTS"}
 CONNECTION = """[connections.laptop]
 account = "laptop"
@@ -57,8 +59,7 @@ def environment(snowflake: SnowflakeService, tmp_path: Path, monkeypatch: pytest
 
 
 def make(target: str, values: str, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    extra = ["--connection", "laptop", *arguments]
-    command = ["make", "--silent", target, f"VALUES={values}", f"ARGS={' '.join(extra)}"]
+    command = ["make", "--silent", target, f"VALUES={values}", f"ARGS={' '.join(arguments)}"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=110)
 
 
@@ -75,8 +76,8 @@ def tables(snowflake: SnowflakeService) -> set[str]:
 def test_one_command_makes_everything_again_and_again_and_another_removes_it(
     snowflake: SnowflakeService, values: str, environment: dict[str, str]
 ) -> None:
-    first = make("sql-deploy", values, environment)
-    second = make("sql-deploy", values, environment)
+    first = make("sql-deploy", values, environment, *LAPTOP)
+    second = make("sql-deploy", values, environment, *LAPTOP)
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     for outcome in (first, second):
@@ -88,11 +89,26 @@ def test_one_command_makes_everything_again_and_again_and_another_removes_it(
     sent = {entry["kind"] for entry in snowflake.ask("/no-ops")}
     assert {"CREATE ROLE", "CREATE RESOURCE MONITOR", "CREATE USER", "GRANT", "CREATE NETWORK RULE"} <= sent
 
-    gone = make("sql-teardown", values, environment, "--with-ledger")
+    gone = make("sql-teardown", values, environment, *LAPTOP, "--with-ledger")
 
     assert gone.returncode == 0, gone.stderr
     assert gone.stderr.splitlines()[-1] == "teardown: done, 3 scripts"
     assert tables(snowflake) == set()
+
+
+def test_the_service_is_sent_with_its_specification(snowflake: SnowflakeService) -> None:
+    """The laptop's Snowflake runs no service: what it was asked for is recorded."""
+    service = [item.text for item in every_statement() if item.script[:3] in {"011", "039", "076", "077", "078"}]
+
+    with snowflake.connect() as connection, connection.cursor() as cursor:
+        for statement in service:
+            cursor.execute(statement)
+
+    sent = snowflake.ask("/no-ops")
+    assert {"CREATE COMPUTE POOL", "CREATE IMAGE REPOSITORY", "CREATE SERVICE", "ALTER SERVICE", "CREATE FUNCTION"} <= {
+        entry["kind"] for entry in sent
+    }
+    assert not [entry for entry in sent if SECRETS["client_secret"] in entry["sql"]]
 
 
 def test_the_dry_run_prints_what_would_be_sent_and_no_key(
@@ -131,7 +147,7 @@ def test_without_a_key_its_secret_is_left_as_it_is(
 ) -> None:
     monkeypatch.delenv("ML_BRIDGE_SEND_KEY")
 
-    assert deploy.main(["sql", "deploy", "--values", values, "--dry-run"]) == deploy.DONE
+    assert main(["sql", "render", "--values", values]) == 0
 
     told = capsys.readouterr()
     assert "ML_BRIDGE_SEND_KEY is not set: the secret stays as it is" in told.err
@@ -145,7 +161,7 @@ def test_wrong_values_stop_it_before_anything_is_sent(
     file = tmp_path / "wrong.yaml"
     file.write_text("database: 'a b'\ndoors: [nothing]\naccount_script: false\n", encoding="utf-8")
 
-    assert deploy.main(["sql", "deploy", "--values", str(file)]) == deploy.WRONG
+    assert main(["sql", "deploy", "--values", str(file)]) == 2
 
     told = capsys.readouterr().err
     assert f"{file}: database: is 'a b': give a plain identifier" in told
@@ -182,6 +198,53 @@ def test_it_stops_at_the_first_error_and_names_script_and_statement_without_the_
     assert SECRETS["send_key"] not in text
 
 
+def test_what_snowflake_refuses_is_told_with_what_is_done_and_exit_code_1(
+    values: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stand_in = tmp_path / "snow"
+    stand_in.write_text(
+        "#!/bin/sh\ncat > /dev/null\nprintf '  [\\n'\necho 'no such role' >&2\nexit 1\n", encoding="utf-8"
+    )
+    stand_in.chmod(0o700)
+    monkeypatch.setattr(snow, "ROOT", tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert main(["sql", "deploy", "--values", values, "--json"]) == 1
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    first, *_, last = told.err.splitlines()
+    assert first.startswith("stopped at sql/010_account.sql, statement 2: ")
+    assert "no such role" in told.err
+    assert last.startswith("Everything before it is done")
+
+
+def test_programs_get_the_scripts_as_json(
+    values: str, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "render", "--values", values, "--only", "036", "--json"]) == 0
+
+    scripts = {each["name"]: each["text"] for each in json.loads(capsys.readouterr().out)["scripts"]}
+    assert list(scripts) == ["020_schema.sql", "036_secret_send_key.sql"]
+    assert "SECRET_STRING = '***'" in scripts["036_secret_send_key.sql"]
+
+
+def test_what_teardown_would_send_can_be_looked_at(
+    values: str, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "render", "--values", values, "--teardown", "--with-ledger"]) == 0
+
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("-- ====")] == [
+        "-- ==== sql/teardown.sql ====",
+        "-- ==== sql/teardown_ledger.sql ====",
+        "-- ==== sql/teardown_account.sql ====",
+    ]
+
+
 def test_a_connection_that_is_not_configured_is_told(environment: dict[str, str]) -> None:
     with pytest.raises(snow.ScriptFailed, match=r"sql/one\.sql, statement 1.*\n.*nowhere is not configured"):
         snow.run(
@@ -203,6 +266,6 @@ def test_a_missing_cli_is_told_with_its_own_exit_code(
     monkeypatch.setattr(snow, "ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert deploy.main(["sql", "deploy", "--values", values]) == deploy.NO_SNOW
+    assert main(["sql", "deploy", "--values", values]) == 3
 
     assert "run `make setup`" in capsys.readouterr().err

@@ -19,6 +19,7 @@ INVENTED = (
 #: Every system function that is used anywhere, so that a misspelt one is found: parsers take any.
 SYSTEM_FUNCTIONS = {
     "SYSTEM$GET_PREDECESSOR_RETURN_VALUE",
+    "SYSTEM$GET_SERVICE_LOGS",
     "SYSTEM$ISSUE_WORKLOAD_IDENTITY_FEDERATION_TOKEN",
     "SYSTEM$SEND_SNOWFLAKE_NOTIFICATION",
     "SYSTEM$SET_RETURN_VALUE",

@@ -9,7 +9,7 @@ from tests.sql.every_script import Statement, deployed, every_statement
 _KIND = (
     r"API INTEGRATION|NOTIFICATION INTEGRATION|STORAGE INTEGRATION|EXTERNAL ACCESS INTEGRATION|NETWORK RULE"
     r"|RESOURCE MONITOR|EXTERNAL FUNCTION|FUNCTION|PROCEDURE|SCHEMA|DATABASE|WAREHOUSE|ROLE|USER|SECRET|STAGE|STREAM"
-    r"|TASK|ALERT|TABLE|VIEW"
+    r"|TASK|ALERT|TABLE|VIEW|COMPUTE POOL|IMAGE REPOSITORY|SERVICE"
 )
 _CREATE = re.compile(
     rf"CREATE (?:OR REPLACE )?(?:SECURE )?(?P<kind>{_KIND}) (?:IF NOT EXISTS )?(?P<name>\w+)(?P<arguments>\([^)]*\))?"
@@ -88,9 +88,13 @@ def test_the_teardown_goes_in_reverse_order() -> None:
 
     for task, stream in (("TAKE_RUN_REQUESTS", "RUN_REQUESTS_ADDED"), ("SEE_ENDED_RUNS", "RUNS_TO_LOAD")):
         assert order.index(("TASK", task)) < order.index(("STREAM", stream))
+    assert order.index(("FUNCTION", "PING()")) < order.index(("SERVICE", "ML_BRIDGE_SERVICE"))
     for early, late in (
         (("PROCEDURE", "START_RUN(VARCHAR, OBJECT, VARCHAR)"), ("INTEGRATION", "ML_BRIDGE_ACCESS")),
         (("FUNCTION", "SUBMIT_RUN(VARCHAR, OBJECT, VARCHAR)"), ("INTEGRATION", "ML_BRIDGE_API")),
+        (("SERVICE", "ML_BRIDGE_SERVICE"), ("INTEGRATION", "ML_BRIDGE_SERVICE_ACCESS")),
+        (("SERVICE", "ML_BRIDGE_SERVICE"), ("IMAGE REPOSITORY", "ML_BRIDGE_IMAGES")),
+        (("SERVICE", "ML_BRIDGE_SERVICE"), ("COMPUTE POOL", "ML_BRIDGE_POOL")),
         (("STAGE", "EXCHANGE"), ("INTEGRATION", "ML_BRIDGE_STORAGE")),
         (("INTEGRATION", "ML_BRIDGE_ACCESS"), ("SECRET", "ML_BRIDGE_KEY")),
         (("VIEW", "RUNS"), ("TABLE", "RUN_EVENTS")),
@@ -152,6 +156,20 @@ def test_the_app_is_granted_what_its_statements_use_and_no_more() -> None:
     assert {what.rsplit(" ", 1)[1] for what in granted if what.startswith("SELECT, INSERT ON")} == inserted
     assert {what.rsplit(" ", 1)[1] for what in granted if what.startswith("SELECT")} == inserted | selected
     assert set(re.findall(r"^\s*([A-Z]+)\b", statements, re.MULTILINE)) & {"UPDATE", "DELETE", "MERGE", "CALL"} == set()
+
+
+def test_the_service_has_the_ledger_and_what_it_runs_on_and_nothing_else() -> None:
+    assert _granted_to("SERVICE") == {
+        "ROLE ML_BRIDGE_WRITER",
+        "USAGE ON COMPUTE POOL ML_BRIDGE_POOL",
+        "READ ON IMAGE REPOSITORY ML_BRIDGE_IMAGES",
+        "USAGE ON INTEGRATION ML_BRIDGE_SERVICE_ACCESS",
+        "USAGE ON DATABASE ML",
+        "USAGE, CREATE SERVICE ON SCHEMA ML_BRIDGE",
+        "READ ON SECRET ML_BRIDGE_CLIENT_SECRET",
+    }
+    service_roles = [item.bare for item in deployed() if item.bare.startswith("GRANT SERVICE ROLE ")]
+    assert service_roles == ["GRANT SERVICE ROLE ML_BRIDGE_SERVICE!CALLERS TO ROLE ML_BRIDGE_OWNER"]
 
 
 def test_readers_may_read_views_and_ask_after_runs() -> None:

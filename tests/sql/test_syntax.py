@@ -25,15 +25,17 @@ class Unknown:
 _SERVICE_FUNCTION = (
     r"CREATE OR REPLACE FUNCTION \w+\([^)]*\) RETURNS VARIANT NOT NULL CALLED ON NULL INPUT VOLATILE SERVICE ="
 )
+#: Its text is checked as YAML, in `test_service.py`.
+_SPECIFICATION = r"FROM SPECIFICATION \$\$ spec: .* \$\$"
 UNKNOWN = (
     Unknown(
         r"CREATE OR REPLACE EXTERNAL ACCESS INTEGRATION \w+ ",
         "sqlfluff 4.5 has no external access integrations",
         {
             "ALLOWED_NETWORK_RULES": True,
-            "ALLOWED_AUTHENTICATION_SECRETS": True,
+            "ALLOWED_AUTHENTICATION_SECRETS": False,
             "ENABLED": True,
-            "COMMENT": False,
+            "COMMENT": True,
         },
     ),
     Unknown(
@@ -52,6 +54,46 @@ UNKNOWN = (
         {"SERVICE": True, "ENDPOINT": True, "COMMENT": True, "CONTEXT_HEADERS": True, "MAX_BATCH_ROWS": False},
     ),
     Unknown(r"DROP NETWORK RULE IF EXISTS \w+$", "sqlfluff 4.5 drops no network rules", {}),
+    Unknown(
+        r"CREATE COMPUTE POOL IF NOT EXISTS \w+ MIN_NODES =",
+        "sqlfluff 4.5 has no compute pools",
+        {
+            "MIN_NODES": True,
+            "MAX_NODES": True,
+            "INSTANCE_FAMILY": True,
+            "AUTO_RESUME": True,
+            "INITIALLY_SUSPENDED": True,
+            "AUTO_SUSPEND_SECS": True,
+            "COMMENT": True,
+        },
+    ),
+    Unknown(r"ALTER COMPUTE POOL \w+ SET ", "as above", {"MAX_NODES": True}),
+    Unknown(r"GRANT (?:USAGE|MONITOR, OPERATE) ON COMPUTE POOL \w+ TO ROLE \w+$", "as above", {}),
+    Unknown(r"DROP COMPUTE POOL IF EXISTS \w+$", "as above", {}),
+    Unknown(r"CREATE IMAGE REPOSITORY IF NOT EXISTS \w+ ", "sqlfluff 4.5 has no image repositories", {"COMMENT": True}),
+    Unknown(r"GRANT READ ON IMAGE REPOSITORY \w+ TO ROLE \w+$", "as above", {}),
+    Unknown(r"DROP IMAGE REPOSITORY IF EXISTS \w+$", "as above", {}),
+    Unknown(
+        rf"CREATE SERVICE IF NOT EXISTS \w+ IN COMPUTE POOL \w+ {_SPECIFICATION} EXTERNAL_ACCESS_INTEGRATIONS =",
+        "sqlfluff 4.5 has no services",
+        {
+            "EXTERNAL_ACCESS_INTEGRATIONS": True,
+            "AUTO_RESUME": True,
+            "MIN_INSTANCES": True,
+            "MAX_INSTANCES": True,
+            "QUERY_WAREHOUSE": True,
+            "COMMENT": True,
+        },
+    ),
+    Unknown(rf"ALTER SERVICE \w+ {_SPECIFICATION}$", "as above", {}),
+    Unknown(
+        r"ALTER SERVICE \w+ SET ",
+        "as above",
+        {"EXTERNAL_ACCESS_INTEGRATIONS": True, "MAX_INSTANCES": True, "QUERY_WAREHOUSE": True},
+    ),
+    Unknown(r"GRANT USAGE, CREATE SERVICE ON SCHEMA \w+ TO ROLE \w+$", "as above", {}),
+    Unknown(r"GRANT SERVICE ROLE \w+!CALLERS TO ROLE \w+$", "as above", {}),
+    Unknown(r"DROP SERVICE IF EXISTS \w+$", "as above", {}),
 )
 #: The parser takes any option of a task for a session parameter.
 TASK_OPTIONS = {

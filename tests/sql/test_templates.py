@@ -23,6 +23,7 @@ _VARIABLE = re.compile(r"<%\s*(\w+)\s*%>")
 #: Values that no script has: they choose scripts or make other values.
 _NOT_IN_SCRIPTS = {
     "account_script": "chooses 010_account.sql",
+    "aml_region": "shows as service_hosts",
     "doors": "choose scripts",
     "ledger_days": "shows as purge_days and purge_state",
 }
@@ -53,7 +54,8 @@ def test_json_is_parsed_in_select_and_never_in_values() -> None:
 
 def test_each_value_is_used_and_each_variable_has_a_value() -> None:
     used = {name for script in names() for name in _VARIABLE.findall((SQL / script).read_text(encoding="utf-8"))}
-    used |= set(_VARIABLE.findall((SQL / "apim" / "policy.xml").read_text(encoding="utf-8")))
+    for file in ("apim/policy.xml", "parts/service_specification.yaml"):
+        used |= set(_VARIABLE.findall((SQL / file).read_text(encoding="utf-8")))
     values = {field.alias or name for name, field in Values.model_fields.items()}
 
     assert values - used == set(_NOT_IN_SCRIPTS)

@@ -83,6 +83,7 @@ def problem(response: func.HttpResponse, status: int) -> dict[str, Any]:
     assert found["title"]
     assert found["detail"]
     assert response.headers["x-correlation-id"]
+    assert response.headers["x-trace-id"]
     return dict(found)
 
 

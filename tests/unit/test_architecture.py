@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pathspec
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+
+from release.package import files
 
 ROOT = Path(__file__).parents[2]
 ADAPTERS = ROOT / "bridge" / "adapters"
@@ -23,6 +24,7 @@ ALLOWED = {
     "azureml_clients": {"azure.ai.ml"},
     "azureml_endpoints": {"azure.ai.ml"},
     "clock": set(),
+    "counting": set(),
     "credential": {"azure.identity", "jwt"},
     "datafactory": set(),
     "entra": {"jwt"},
@@ -35,6 +37,7 @@ ALLOWED = {
     "memory_reports": set(),
     "pacing": set(),
     "queue_depths": set(),
+    "service_callers": set(),
     "servicebus": {"azure.servicebus"},
     "shared_sender": {"azure.servicebus"},
     "snowflake": {"snowflake.connector"},
@@ -46,15 +49,15 @@ FILES_ALLOWED = {"pydantic", "pydantic_core", "yaml"}
 #: Importing the app must load none of these: an HTTP instance would pay seconds and a hundred megabytes for nothing.
 HEAVY = (
     "azure.ai.ml", "azure.eventgrid", "azure.servicebus", "azure.identity", "snowflake.connector", "requests",
-    "cryptography", "jwt",
+    "cryptography", "jwt", "opentelemetry",
 )  # fmt: skip
 FUNCTIONS = {
-    "cancel_run", "control", "create_event", "create_message", "create_run", "dead_commands", "dead_control",
-    "dead_events", "execute", "health", "ingest", "ingest_workspace_event", "list_dead_letters", "list_pipelines",
-    "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun", "show_run", "snowflake_cancel_run",
-    "snowflake_ping", "snowflake_publish_event", "snowflake_replay", "snowflake_rerun", "snowflake_run_and_wait",
-    "snowflake_send_message", "snowflake_submit_run", "sweep",
-    "dashboard", "dashboard_asset",
+    "cancel_run", "control", "create_event", "create_message", "create_run", "dashboard", "dashboard_asset",
+    "dead_commands", "dead_control", "dead_events", "execute", "health", "ingest", "ingest_workspace_event",
+    "list_dead_letters", "list_pipelines", "list_runs", "openapi_document", "record", "replay_dead_letter", "rerun",
+    "show_dead_letter", "show_run", "snowflake_cancel_run", "snowflake_ping", "snowflake_publish_event",
+    "snowflake_replay", "snowflake_rerun", "snowflake_run_and_wait", "snowflake_send_message", "snowflake_submit_run",
+    "sweep",
 }  # fmt: skip
 
 
@@ -114,8 +117,7 @@ def test_importing_the_app_works_without_any_setting() -> None:
 
 
 def test_the_app_as_it_is_deployed_has_all_its_functions(tmp_path: Path, example_settings: dict[str, str]) -> None:
-    ignored = pathspec.GitIgnoreSpec.from_lines((ROOT / ".funcignore").read_text().splitlines())
-    for name in ignored.match_tree_files(ROOT, negate=True):
+    for name in files():
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target)
@@ -167,14 +169,18 @@ def test_requirements_txt_agrees_with_pyproject(python: str) -> None:
             assert wanted.specifier.contains(pinned[wanted.name]), f"{wanted} is not {pinned[wanted.name]}"
 
 
-def test_the_development_environment_has_the_apps_own_versions() -> None:
+@pytest.mark.parametrize("name", ["requirements-container.txt", "requirements-dev.txt"])
+def test_another_environment_has_the_apps_own_versions(name: str) -> None:
     app = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / "requirements.txt")}
-    development = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / "requirements-dev.txt")}
+    other = {(pin.name, str(pin.specifier), str(pin.marker)) for pin in pins(ROOT / name)}
 
-    assert app <= development
+    assert app <= other
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "bridge/local/requirements.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.txt", "requirements-container.txt", "requirements-dev.txt", "bridge/local/requirements.txt"],
+)
 def test_requirement_files_name_no_address(name: str) -> None:
     text = (ROOT / name).read_text()
 

@@ -1,66 +1,15 @@
-"""`python -m bridge runs …` and `dead-letters …`, against a server that answers as it is told to."""
+"""`python -m bridge submit`, `runs …` and `dead-letters …`, against a server that answers as it is told to."""
 
 import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from bridge.cli.program import main
 from bridge.local.processes import free_port
+from tests.unit.answering_app import KEY, App
 
-KEY = "the-function-key"
 RUN = "r-tvtfimrig4yi6cq27taz3ia22v"
-
-
-@dataclass
-class App:
-    """Remembers what it was sent."""
-
-    url: str = ""
-    status: int = 200
-    answer: Any = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    requests: list[tuple[str, str, Any]] = field(default_factory=list)
-    sent_headers: list[dict[str, str]] = field(default_factory=list)
-
-    def handle(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
-        self.requests.append((handler.command, handler.path, json.loads(body) if body else None))
-        self.sent_headers.append({name.lower(): value for name, value in handler.headers.items()})
-        content = self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
-        handler.send_response(self.status)
-        for name, value in {**self.headers, "content-length": str(len(content))}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(content)
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
-    found = App()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.handle(self)
-
-        do_POST = do_GET  # noqa: N815 - as http.server calls it
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is overridden
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        found.url = f"http://127.0.0.1:{server.server_address[1]}"
-        monkeypatch.setenv("BRIDGE_URL", found.url)
-        monkeypatch.setenv("BRIDGE_KEY", KEY)
-        yield found
-        server.shutdown()
-        thread.join()
 
 
 def test_runs_are_listed_as_a_table(app: App, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +73,7 @@ def test_values_of_inputs_are_json_where_they_can_be(app: App) -> None:
     ]
 
     arguments = [part for text in inputs for part in ("--input", text)]
-    assert main(["runs", "start", "train", *arguments, "--key-of-run", "k1"]) == 0
+    assert main(["submit", "train", *arguments, "--key-of-run", "k1"]) == 0
 
     ((method, path, body),) = app.requests
     assert (method, path) == ("POST", "/api/v1/runs")
@@ -145,7 +94,7 @@ def test_values_of_inputs_are_json_where_they_can_be(app: App) -> None:
 
 
 def test_inputs_come_as_one_object_too_and_a_dry_run_is_asked_for(app: App) -> None:
-    assert main(["runs", "start", "train", "--inputs", '{"as_of": "2026-11-01"}', "--dry-run"]) == 0
+    assert main(["submit", "train", "--inputs", '{"as_of": "2026-11-01"}', "--dry-run"]) == 0
 
     body = app.requests[0][2]
     assert (body["inputs"], body["dry_run"]) == ({"as_of": "2026-11-01"}, True)
@@ -158,7 +107,7 @@ def test_inputs_come_as_one_object_too_and_a_dry_run_is_asked_for(app: App) -> N
 def test_inputs_in_no_form_are_a_wrong_command_line(
     inputs: list[str], app: App, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["runs", "start", "train", *inputs]) == 2
+    assert main(["submit", "train", *inputs]) == 2
 
     assert app.requests == []
     assert len(capsys.readouterr().err.splitlines()) == 1
@@ -206,7 +155,7 @@ def test_a_problem_is_told_by_title_detail_and_correlation_id(app: App, capsys: 
     app.status, app.headers = 422, {"content-type": "application/problem+json"}
     app.answer = {"title": "Rejected", "detail": 'input "rws" is not known', "correlation_id": "c-1", "code": "X"}
 
-    assert main(["runs", "start", "train", "--input", "rws=5", "--json"]) == 1
+    assert main(["submit", "train", "--input", "rws=5", "--json"]) == 1
 
     told = capsys.readouterr()
     assert told.err.splitlines() == ['Rejected: input "rws" is not known', "correlation id c-1"]
@@ -219,7 +168,7 @@ def test_when_to_try_again_is_told_with_the_key_that_keeps_it_one_run(
     app.status, app.headers = 503, {"retry-after": "7"}
     app.answer = {"title": "Try again later", "detail": "Service Bus is away", "correlation_id": "c-1"}
 
-    assert main(["runs", "start", "train"]) == 1
+    assert main(["submit", "train"]) == 1
 
     key = app.requests[0][2]["idempotency_key"]
     assert capsys.readouterr().err.splitlines() == [

@@ -53,7 +53,7 @@ def test_without_settings_one_line_says_which_names_are_not_checked(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("names of channels, topics and workspaces are not checked: ")
-    assert line.endswith("the first: AML_WORKSPACE is not set")
+    assert "the first: AML_WORKSPACE is not set" in line
 
 
 def test_with_the_settings_of_a_file_names_of_channels_are_checked(
@@ -142,8 +142,6 @@ def test_the_rules_of_this_repository_are_usable(capsys: pytest.CaptureFixture[s
 def test_a_wrong_command_line_is_2_and_shows_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left:
-        main(arguments)
+    assert main(arguments) == 2
 
-    assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python -m bridge")
+    assert capsys.readouterr().err.startswith("Usage: python -m bridge")

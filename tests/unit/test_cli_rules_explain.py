@@ -306,3 +306,10 @@ def test_the_module_runs_and_a_terminal_without_check_marks_gets_the_rest(rules:
 
     assert done.returncode == 0, done.stderr
     assert "\\u2713 data.experimentName" in done.stdout
+
+
+def test_a_door_that_is_none_is_told_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "explain", "--door", "back", "event.json"]) == 2
+
+    told = capsys.readouterr().err.splitlines()
+    assert told[1] == "Invalid value for '--door': 'back' is not one of 'workspace', 'custom', 'snowflake', 'bridge'."

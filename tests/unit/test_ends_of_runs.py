@@ -13,6 +13,7 @@ from bridge.domain.jobs import JobDetails
 from bridge.domain.queues import Queue
 from bridge.domain.records import AmlEvent
 from bridge.domain.statuses import JobStatus
+from bridge.domain.trace import Trace
 from bridge.handlers import queues as handlers
 from bridge.payloads import bodies
 from bridge.ports import Bridge
@@ -340,6 +341,7 @@ def test_a_command_reads_its_tags_back_from_the_queue(listening: Bridge, queues:
     assert check.tags == {
         "bridge_pipeline": "train",
         "bridge_correlation_id": "c1",
+        "bridge_trace_id": Trace.derived("c1").trace_id,
         "bridge_rule_chain": "first,second",
     }
     assert isinstance(accepted(listening, queues, request("k9")), SubmitRun)

@@ -214,6 +214,18 @@ def test_with_keys_a_token_changes_nothing(bridge: Bridge) -> None:
     assert KeyAuthenticator().identify({"authorization": "Bearer sesame"}) == KeyAuthenticator().identify({}) == key
 
 
+def test_a_service_function_is_the_querys_role_and_a_key_has_none() -> None:
+    headers = {"sf-context-current-role": "ML_TEAM"}
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    built = build(values | {"AUTH_MODE": "service", "BRIDGE_HOSTING": "container"})
+
+    assert built.authenticator.identify(headers) == CallerIdentity(principal="service", roles=("ML_TEAM",))
+    assert built.authenticator.identify({}) == CallerIdentity(principal="service")
+    assert built.authenticator.identify(headers | {"x-functions-key": "k"}) == CallerIdentity(principal="key")
+    with pytest.raises(CallerRefused):
+        built.authenticator.identify({"sf-context-current-role": "ML TEAM"})
+
+
 def levels(environ: dict[str, str]) -> dict[str, str]:
     """What the host is told of every route, in a process of its own: it is decided when the app is imported."""
     code = (
@@ -229,9 +241,9 @@ def levels(environ: dict[str, str]) -> dict[str, str]:
 
 def test_routes_are_open_for_the_host_only_when_the_app_asks_for_tokens() -> None:
     assert levels({"AUTH_MODE": "Entra"}) == dict.fromkeys([*HTTP, *PAGES], "ANONYMOUS")
-    assert levels({"AUTH_MODE": "entra?"}) == dict.fromkeys([*HTTP, *PAGES], "FUNCTION") | dict.fromkeys(
-        ["health", "dashboard_asset"], "ANONYMOUS"
-    )
+    closed = dict.fromkeys([*HTTP, *PAGES], "FUNCTION") | dict.fromkeys(["health", "dashboard_asset"], "ANONYMOUS")
+    assert levels({"AUTH_MODE": "service"}) == closed
+    assert levels({"AUTH_MODE": "entra?"}) == closed
 
 
 def test_the_app_asks_for_tokens_when_its_routes_are_open() -> None:

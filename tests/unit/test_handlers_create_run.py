@@ -50,18 +50,22 @@ def test_a_run_is_accepted_with_its_id_and_its_address(bridge: Bridge, queues: M
         "run_id": sent.run_id,
         "pipeline": "train",
         "fingerprint": sent.fingerprint,
+        "trace_id": sent.origin.trace_id,
         "idempotency_key": "k1",
     }
+    assert response.headers["x-trace-id"] == sent.origin.trace_id
     assert response.headers["Location"] == f"/api/v1/runs/{sent.run_id}"
     assert (sent.origin.source, sent.origin.principal) == ("http", "key")
     assert sent.accepted_at == bridge.clock.now()
 
 
 def test_the_key_may_come_as_a_header(bridge: Bridge) -> None:
-    in_body = document(create(bridge, {**GOOD, "idempotency_key": "k1"}))
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    in_body = document(create(bridge, {**GOOD, "idempotency_key": "k1"}, traceparent=trace))
 
-    assert document(create(bridge, Idempotency_Key="k1")) == in_body
-    assert document(create(bridge, {**GOOD, "idempotency_key": "k1"}, Idempotency_Key="k1")) == in_body
+    assert document(create(bridge, Idempotency_Key="k1", traceparent=trace)) == in_body
+    both = create(bridge, {**GOOD, "idempotency_key": "k1"}, Idempotency_Key="k1", traceparent=trace)
+    assert document(both) == in_body
     assert document(create(bridge, Idempotency_Key="k2"))["run_id"] != in_body["run_id"]
 
 
@@ -211,6 +215,7 @@ def test_a_key_in_use_for_something_else_is_a_conflict(bridge: Bridge, monkeypat
         run_id="r-" + "a" * 26,
         pipeline="train",
         idempotency_key="k",
+        trace_id="0af7651916cd43dd8448eb211c80319c",
         violations=[violation],
     )
     monkeypatch.setattr(runs, "accept_runs", lambda *_, **__: [answer])

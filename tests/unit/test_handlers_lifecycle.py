@@ -133,6 +133,7 @@ def test_each_row_starts_its_run_again(run_id: str, bridge: Bridge, queues: Memo
         "run_id": commands[0].run_id,
         "pipeline": "train",
         "fingerprint": commands[0].fingerprint,
+        "trace_id": commands[0].origin.trace_id,
         "rerun_of": run_id,
     }
     assert (commands[1].origin.query_batch_id, commands[1].origin.row_number) == (BATCH_ID, 1)

@@ -52,6 +52,7 @@ def test_a_run_is_started_again(run_id: str, bridge: Bridge, queues: MemoryQueue
         "run_id": new.run_id,
         "pipeline": "train",
         "fingerprint": new.fingerprint,
+        "trace_id": new.origin.trace_id,
         "idempotency_key": "k",
         "rerun_of": run_id,
     }
@@ -207,6 +208,24 @@ def test_a_query_that_is_none_is_refused_by_its_parameter(bridge: Bridge, params
 
 
 # replay
+
+
+def test_one_dead_letter_is_shown_with_its_whole_body(bridge: Bridge, ledger: MemoryLedger) -> None:
+    kept = letter(body="x" * 3000)
+    ledger.write(Records(dead_letters=(kept,)))
+
+    response = dead_letters.show(http("GET", dead_letter_id=kept.dead_letter_id), lambda: bridge)
+
+    assert response.status_code == 200
+    found = json.loads(response.get_body())
+    assert (found["dead_letter_id"], found["queue"], found["body"]) == (kept.dead_letter_id, kept.queue, "x" * 3000)
+
+
+def test_a_dead_letter_that_is_not_there_is_told(bridge: Bridge) -> None:
+    found = problem(dead_letters.show(http("GET", dead_letter_id="gone"), lambda: bridge), 404)
+
+    assert (found["code"], found["dead_letter_id"]) == ("UNKNOWN_DEAD_LETTER", "gone")
+    assert "shows up within" in found["detail"]
 
 
 def test_a_dead_letter_is_replayed(bridge: Bridge, queues: MemoryQueues, ledger: MemoryLedger) -> None:

@@ -49,14 +49,13 @@ def test_a_row_is_accepted_with_all_that_sql_needs(bridge: Bridge, queues: Memor
         "run_id": command.run_id,
         "pipeline": "train",
         "fingerprint": command.fingerprint,
+        "trace_id": command.origin.trace_id,
     }
     assert is_run_id(command.run_id)
 
 
 def test_the_run_knows_its_query_batch_and_row(bridge: Bridge, queues: MemoryQueues) -> None:
-    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-    submit(batch([4, "train", INPUTS, "a"], [9, "train", INPUTS, "b"], traceparent=trace), bridge)
+    submit(batch([4, "train", INPUTS, "a"], [9, "train", INPUTS, "b"]), bridge)
 
     first, second = (command.origin for command in commands(queues))
     assert (first.source, first.principal) == ("external_function", "key")
@@ -66,15 +65,7 @@ def test_the_run_knows_its_query_batch_and_row(bridge: Bridge, queues: MemoryQue
     )
     assert (first.row_number, first.batch_rows, second.row_number) == (4, 2, 9)
     assert first.correlation_id == BATCH_ID
-    assert first.trace_id == "0af7651916cd43dd8448eb211c80319c"
     assert {event.query_batch_id for event in reported(queues)} == {BATCH_ID}
-
-
-@pytest.mark.parametrize("given", ["", "x" * 3000, "00-xyz-1-2", "a-b-c-d", "00-" + "A" * 32 + "-" + "b" * 16 + "-01"])
-def test_a_traceparent_that_is_none_stays_at_the_door(bridge: Bridge, queues: MemoryQueues, given: str) -> None:
-    submit(batch([0, "train", INPUTS, "a"], traceparent=given), bridge)
-
-    assert commands(queues)[0].origin.traceparent is None
 
 
 def test_without_keys_a_repeated_batch_is_the_same_runs(bridge: Bridge) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from bridge.local import demo
 from bridge.local.__main__ import main
 
 
@@ -29,3 +30,21 @@ def test_it_says_what_is_wrong(
 
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("value", "keeps"), [(None, False), ("", False), ("0", False), ("1", True)])
+def test_the_demo_stays_up_only_when_asked_to(value: str | None, keeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def run_demo(*, keep: bool) -> int:
+        asked.append(keep)
+        return 0
+
+    monkeypatch.setattr(demo, "run_demo", run_demo)
+    monkeypatch.setattr(sys, "argv", ["bridge.local", "demo"])
+    if value is not None:
+        monkeypatch.setenv("KEEP", value)
+
+    assert main() == 0
+
+    assert asked == [keeps]

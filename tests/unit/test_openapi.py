@@ -139,6 +139,7 @@ def test_the_example_of_an_answer_conforms_to_its_schema(operation: Operation) -
         body = json.dumps(answer.example)
         sent = func.HttpResponse(body, status_code=status, mimetype="application/json")
         sent.headers["x-correlation-id"] = "c"
+        sent.headers["x-trace-id"] = "t"
         check(operation, sent)
 
 
@@ -176,6 +177,7 @@ def test_an_answer_that_is_not_documented_is_seen() -> None:
     of_another_type = func.HttpResponse("{}", status_code=200, mimetype="text/plain")
     for answer in (undocumented, without_a_field, of_another_type):
         answer.headers["x-correlation-id"] = "c"
+        answer.headers["x-trace-id"] = "t"
         with pytest.raises(FailureGroup):
             check(HEALTH, answer)
 

@@ -263,10 +263,10 @@ def test_threads_connections_and_the_hosts_calls_agree() -> None:
     calls = json.loads((ROOT / "host.json").read_text())["extensions"]["serviceBus"]["maxConcurrentCalls"]
     example = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
     laptop = app_settings(Ports.choose(None))
-    readme, architecture = (ROOT / "README.md").read_text(), (ROOT / "docs" / "architecture.md").read_text()
+    deploy, queues = ((ROOT / "docs" / name).read_text() for name in ("deploy.md", "queues.md"))
 
     assert 2 * calls == POOL_SIZE
     for text in (example["PYTHON_THREADPOOL_THREAD_COUNT"], laptop["PYTHON_THREADPOOL_THREAD_COUNT"]):
         assert int(text) == 2 * calls
-    assert f"`PYTHON_THREADPOOL_THREAD_COUNT={2 * calls}`" in readme
-    assert re.search(rf"`maxConcurrentCalls` {calls} .*hence {2 * calls} worker threads", architecture)
+    assert f"`PYTHON_THREADPOOL_THREAD_COUNT={2 * calls}`" in deploy
+    assert re.search(rf"`maxConcurrentCalls` {calls} .*hence {2 * calls} worker threads", queues)

@@ -113,6 +113,7 @@ def test_a_row_is_answered_when_its_run_has_ended(waiting: Waiting) -> None:
         "run_id": command.run_id,
         "pipeline": "train",
         "fingerprint": command.fingerprint,
+        "trace_id": command.origin.trace_id,
         "outputs": {"rows": 5},
         "studio_url": url,
         "started_at": "2026-11-20T10:00:30+00:00",

@@ -221,7 +221,7 @@ def test_what_is_no_secret_of_the_settings_is_not_hidden(text: str) -> None:
 
 
 def test_every_setting_that_is_read_as_a_secret_is_hidden() -> None:
-    source = (Path(__file__).parents[2] / "bridge" / "settings" / "app_settings.py").read_text()
+    source = "".join(file.read_text() for file in (Path(__file__).parents[2] / "bridge" / "settings").glob("*.py"))
     read = set(re.findall(r'reader\.secret\("(\w+)"\)', source))
 
     assert read

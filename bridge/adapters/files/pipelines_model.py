@@ -74,8 +74,8 @@ Component = Annotated[
 
 
 _PRINCIPALS = (
-    'Such as key, "app:ID" with the id of an Entra application, "approle:Bridge.Submit" with the value of an app role, '
-    '"event:custom" or "queue:run-commands"; * stands for any text. '
+    'Such as key, service, "app:ID" with the id of an Entra application, "approle:Bridge.Submit" with the value of an '
+    'app role, "event:custom" or "queue:run-commands"; * stands for any text. '
     "Events, queues and app roles are allowed only by an entry that begins with event:, queue: or approle:."
 )
 _ROLES = (

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 import azure.functions as func
 
 from bridge.domain.commands import Origin
+from bridge.domain.context import current_traceparent
 from bridge.domain.errors import CallerRefused
 from bridge.domain.statuses import BridgeStatus
-from bridge.handlers.answers import traceparent
 from bridge.handlers.dashboard import protection
 from bridge.handlers.dashboard.context import Visit
 from bridge.handlers.dashboard.rendering import see_other
@@ -49,7 +49,7 @@ def rerun(visit: Visit, run_id: str) -> func.HttpResponse:
         source=SOURCE,
         **asdict(visit.caller.identity),
         correlation_id=visit.caller.correlation_id,
-        traceparent=traceparent(visit.request),
+        traceparent=current_traceparent(),
     )
     (answer,) = rerun_runs([RerunRequest(run_id=run_id, idempotency_key=key, origin=origin)], visit.bridge)
     if isinstance(answer, RerunRefusal):

@@ -34,7 +34,10 @@ _UNAUTHORIZED = "No valid function key (an empty answer of the host), or no vali
 #: Of every route.
 _ALWAYS = (500, 503)
 _SECURITY: list[dict[str, list[str]]] = [{"functionKey": []}, {"bearer": []}]
-_CORRELATED = {"x-correlation-id": {"$ref": "#/components/headers/CorrelationId"}}
+_CORRELATED = {
+    "x-correlation-id": {"$ref": "#/components/headers/CorrelationId"},
+    "x-trace-id": {"$ref": "#/components/headers/TraceId"},
+}
 _SNOWFLAKE_HEADERS = ("QueryId", "QueryBatchId")
 
 
@@ -98,7 +101,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             for name, schema in of_model(operation.query)["properties"].items()
         ]
     shared = [*(_SNOWFLAKE_HEADERS if operation.is_batch else ()), *(["IdempotencyKey"] if operation.takes_key else [])]
-    return found + [{"$ref": f"#/components/parameters/{name}"} for name in (*shared, "CorrelationId")]
+    return found + [{"$ref": f"#/components/parameters/{name}"} for name in (*shared, "CorrelationId", "Traceparent")]
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -140,10 +143,16 @@ def _components() -> dict[str, Any]:
                 "description": "The request's own, else Snowflake's batch id, else a new one.",
                 "required": True,
                 "schema": {"type": "string"},
-            }
+            },
+            "TraceId": {
+                "description": "Of the query, else of the request's traceparent, else a new one.",
+                "required": True,
+                "schema": {"type": "string"},
+            },
         },
         "parameters": {
             "CorrelationId": _header("x-correlation-id", "Repeated in the answer, in logs and in the run.", 128),
+            "Traceparent": _header("traceparent", "The caller's trace, as W3C Trace Context has it.", 200),
             "IdempotencyKey": _header("Idempotency-Key", "The same key and request again do nothing twice.", KEY_LIMIT),
             "QueryId": _header("sf-external-function-current-query-id", "Snowflake's id of the query.", 200),
             "QueryBatchId": _header("sf-external-function-query-batch-id", "Snowflake's id of this batch.", 200),

@@ -8,6 +8,7 @@ LETTER_ID = "c44680905df2cab8cb9c6d662cc5c851"
 _FINGERPRINT = "e2120552b46ef9f9dcd18311f4ddf46db89bdf96512178690b3fe1d984058750"
 _BATCH_ID = "01b8c0de-0000-4a00-0000-00000000b001:1"
 _QUERY_ID = "01b8c0de-0000-4a00-0000-00000000a001"
+_TRACE_ID = "8322d77c8cbf559075cd60a5037d35b5"
 _CORRELATION_ID = "996bad15-0298-4c76-868b-8588b0469726"
 _PIPELINE = "churn-training"
 _INPUTS = {"as_of": "2026-11-01"}
@@ -18,7 +19,9 @@ _STUDIO = "https://ml.azure.com/runs/r-tvtfimrig4yi6cq27taz3ia22v"
 RUN_ARGUMENTS: list[Any] = [_PIPELINE, _INPUTS, "nightly-2026-11-01"]
 EVENT_ARGUMENTS: list[Any] = ["Team.ScoresWritten", "tables/scores", {"rows": 1000}, None]
 MESSAGE_ARGUMENTS: list[Any] = ["run-commands", {"pipeline": _PIPELINE, "inputs": _INPUTS}, None]
-ROW_ACCEPTED = {"status": "ACCEPTED", "run_id": RUN_ID, "pipeline": _PIPELINE, "fingerprint": _FINGERPRINT}
+ROW_ACCEPTED = {"status": "ACCEPTED", "run_id": RUN_ID, "pipeline": _PIPELINE, "fingerprint": _FINGERPRINT} | {
+    "trace_id": _TRACE_ID,
+}
 ROW_CANCELLED = {"status": "CANCEL_REQUESTED", "run_id": RUN_ID}
 ROW_RERUN = {**ROW_ACCEPTED, "run_id": RERUN_ID, "rerun_of": RUN_ID}
 ROW_REPLAYED = {"status": "REPLAYED", "dead_letter_id": LETTER_ID, "queue": "run-commands"} | {
@@ -30,6 +33,7 @@ ROW_REJECTED = {
     "run_id": RUN_ID,
     "pipeline": _PIPELINE,
     "fingerprint": None,
+    "trace_id": _TRACE_ID,
     "error": {"code": "MISSING_INPUT", "message": "input as_of is required", "field": "as_of"},
 }
 ROW_ENDED = {
@@ -74,25 +78,19 @@ RUN = {
 RUNS = {"runs": [RUN], "limit": 50, "offset": 0}
 CANCELLED = {**ROW_CANCELLED, "correlation_id": _CORRELATION_ID}
 REPLAYED = {**ROW_REPLAYED, "correlation_id": _CORRELATION_ID}
-LETTERS = {
-    "dead_letters": [
-        {
-            "dead_letter_id": LETTER_ID,
-            "queue": "run-commands",
-            "body": '{"pipelin": "churn-training"}',
-            "body_characters": 29,
-            "body_sha256": "47d4b6735915103cdd69388fd9dba73cd2cc709414d1fdfdb458feabac1b56cc",
-            "reason": "POISON",
-            "description": "pipeline: Field required; pipelin: Extra inputs are not permitted",
-            "message_id": "m1",
-            "run_id": None,
-            "door": None,
-            "occurred_at": "2026-11-20T11:24:31+00:00",
-        }
-    ],
-    "limit": 50,
-    "offset": 0,
+LETTER = {
+    "dead_letter_id": LETTER_ID,
+    "queue": "run-commands",
+    "body": '{"pipelin": "churn-training"}',
+    "body_sha256": "47d4b6735915103cdd69388fd9dba73cd2cc709414d1fdfdb458feabac1b56cc",
+    "reason": "POISON",
+    "description": "pipeline: Field required; pipelin: Extra inputs are not permitted",
+    "message_id": "m1",
+    "run_id": None,
+    "door": None,
+    "occurred_at": "2026-11-20T11:24:31+00:00",
 }
+LETTERS = {"dead_letters": [{**LETTER, "body_characters": 29}], "limit": 50, "offset": 0}
 PUBLISHED = {"status": "PUBLISHED", "event_id": "b965b334-5c90-43d9-a2ba-a174b2c62606", "topic": "custom"}
 SENT = {"status": "SENT", "message_id": "23078446-0889-4b91-880c-e30328663e29", "queue": "run-commands"}
 PIPELINES = [

@@ -141,6 +141,12 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(400, *_OUTSIDE_PROBLEMS),
     ),
     Operation(
+        function="show_dead_letter", method="get", path="/dead-letters/{dead_letter_id}",
+        summary="One dead letter with its whole body, as far as it was kept.", path_parameters=_LETTER,
+        answers={200: Answer(schema="DeadLetter", example=examples.LETTER, description="A row of DEAD_LETTERS.")},
+        problems=(404, *_OUTSIDE_PROBLEMS),
+    ),
+    Operation(
         function="replay_dead_letter", method="post", path="/dead-letters/{dead_letter_id}/replay",
         summary="Have a dead letter handled again.", path_parameters=_LETTER,
         answers={202: Answer(schema="Replayed", example=examples.REPLAYED, description="Queued.")},

@@ -101,14 +101,15 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "Waiting": an_object({"status": {"type": "string", "enum": ["WAITING"]}}),
     "AcceptedRun": an_object(
         {"status": {"type": "string", "enum": ["ACCEPTED"]}, "run_id": RUN_ID_SCHEMA, "pipeline": TEXT}
-        | {"fingerprint": TEXT, "idempotency_key": TEXT},
+        | {"fingerprint": TEXT, "idempotency_key": TEXT, "trace_id": TEXT},
         {"rerun_of": RUN_ID_SCHEMA},
     ),
     "DryRun": an_object({"dry_run": {"type": "boolean"}, "would_submit": {"type": "object"}}),
     "Run": _ROW_OF_RUNS,
     "Runs": an_object({"runs": a_list({"$ref": "#/components/schemas/Run"}), **_PAGE}),
     "CancelRequested": an_object({"status": TEXT, "run_id": RUN_ID_SCHEMA, "correlation_id": TEXT}),
-    "DeadLetters": an_object({"dead_letters": a_list(_DEAD_LETTER), **_PAGE}),
+    "DeadLetter": _DEAD_LETTER,
+    "DeadLetters": an_object({"dead_letters": a_list({"$ref": "#/components/schemas/DeadLetter"}), **_PAGE}),
     "Replayed": an_object(
         {"status": TEXT, "dead_letter_id": TEXT, "queue": TEXT, "run_id": MAYBE_TEXT, "correlation_id": TEXT},
         {"attempt": {"type": "integer", "nullable": True}},

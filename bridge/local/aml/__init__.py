@@ -3,7 +3,9 @@
 Pipeline jobs, components, run history, models and managed online endpoints. The real `azure-ai-ml` client talks to it
 over plain HTTP on loopback. Everything that takes time passes through its states by a timeline, and what happens can be
 told to an Event Grid sink. Everything is kept in memory. Queues of Service Bus are shown as resources when the
-emulator of Service Bus is named (`--service-bus-control`), read only and one by one.
+emulator of Service Bus is named (`--service-bus-control`), read only and one by one. Roles, who has them, and system
+topics of Event Grid are shown as `--resources` has them, or `PUT /resources` at the control port. Answers carry a Date,
+which `POST /skew` moves.
 
 Where the facts come from: routes, names and fields are those of azure-ai-ml 1.35; shapes of answers follow the SDK's
 own recordings of the service; the text of the "already exists" answer follows azure-sdk-for-python PR 47389; events
@@ -15,8 +17,12 @@ What it does not do
   logs, no metrics and no files; its outputs are made-up references, and so is what a registered model consists of.
 * It knows pipeline jobs only. Command, sweep and automatic jobs, schedules, environments, code upload, data assets,
   datastores and batch endpoints answer 501 "not emulated".
-* It believes every bearer token: signature, audience, expiry and roles are not looked at. Discovery is anonymous, as it
-  is in the cloud.
+* It believes every bearer token: signature, audience and expiry are not looked at. Roles are shown and never enforced:
+  whoever lacks one is not refused. They have no groups, no deny assignments and no conditions. Discovery is anonymous,
+  as it is in the cloud.
+* With `--workspace-scope` only that workspace is shown; jobs and components of others are answered all the same.
+* System topics and their subscriptions are words: no event follows them (the Event Grid emulator has its own), and they
+  are read only. Whether the service lists delivery properties with a subscription was not tried: here it does.
 * It does not check an input's type against the component, and accepts inputs that the component does not have.
 * Where the service's answer is not known, the answer here is a guess: the status 400 of a changed immutable property
   and of missing required inputs, and the texts of most errors. An unknown component is answered 400 here; one recording

@@ -22,6 +22,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     parser.add_argument("--event-sink", metavar="URL", help="where run events are posted")
     parser.add_argument("--seed", type=Path, metavar="FILE", help="JSON with components, endpoints and factories")
+    parser.add_argument("--resources", type=Path, metavar="FILE", help="JSON with roles, assignments and system topics")
     parser.add_argument("--workspace-scope", metavar="ID", help="the workspace that control requests mean")
     parser.add_argument("--service-bus-control", metavar="URL", help="of the Service Bus emulator whose queues to show")
     parser.add_argument("--service-bus-scope", metavar="ID", help="the namespace that it stands for")
@@ -51,6 +52,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         page_size=arguments.page_size,
         event_sink=arguments.event_sink,
         seed_file=arguments.seed,
+        resources_file=arguments.resources,
         missing_component_status=arguments.missing_component_status,
         workspace_scope=arguments.workspace_scope,
         service_bus_control=arguments.service_bus_control,
@@ -59,7 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         has_model_deployed_events=not arguments.no_model_deployed_events,
     )
     emulator = AmlEmulator(options, Clock())
-    service = HttpListener(arm_app(emulator), arguments.port)
+    service = HttpListener(arm_app(emulator), arguments.port, has_dates=False)
     control = HttpListener(control_app(emulator, service.listen, control_routes(emulator)), arguments.control_port)
     await service.up()
     await control.up()

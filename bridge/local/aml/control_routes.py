@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from bridge.local.aml.components import seeded
 from bridge.local.aml.control_factories import factory_routes
+from bridge.local.aml.control_resources import resource_routes
 from bridge.local.aml.control_workspace import workspace_routes
 from bridge.local.aml.jobs import Job
 from bridge.local.aml.state import AmlEmulator
@@ -21,6 +22,7 @@ def control_routes(emulator: AmlEmulator) -> list[Route]:
         *_other_routes(emulator),
         *workspace_routes(emulator),
         *factory_routes(emulator),
+        *resource_routes(emulator),
     ]
 
 

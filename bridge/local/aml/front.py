@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +24,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        exchange = await Exchange.begin(scope, receive, send)
+        exchange = await Exchange.begin(scope, receive, self._dated(send))
         facts = Facts.of(scope["method"], scope["path"])
         self._emulator.last_scope = scope_in(scope["path"]) or self._emulator.last_scope
         self._emulator.settle()
@@ -56,6 +57,17 @@ class Front:
                 "fault": fault.kind if fault else None,
             }
         )
+
+    def _dated(self, send: Send) -> Send:
+        """Every answer says what time it is here, right or wrong."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._emulator.clock.utc(), usegmt=True)
+                message = {**message, "headers": [*message.get("headers", []), (b"date", date.encode())]}
+            await send(message)
+
+        return dated
 
     async def _work(self, exchange: "Exchange", send: Send) -> None:
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.local.aml.agenda import Agenda
 from bridge.local.aml.arm import not_found
+from bridge.local.aml.authorization import Authorization
 from bridge.local.aml.clock import Clock
 from bridge.local.aml.components import Component, Registry, seeded
 from bridge.local.aml.endpoints import Deployment
@@ -44,6 +45,8 @@ class Options:
     service_bus_scope: str | None = None
     #: How soon who polls an operation is to ask again.
     poll_seconds: float = 1.0
+    #: Roles, their assignments and system topics, as JSON.
+    resources_file: Path | None = None
     has_model_deployed_events: bool = True
 
 
@@ -98,8 +101,14 @@ class AmlEmulator:
         self.factories = Factories(self.agenda, self.clock, scale)
         self._jobs: dict[tuple[str, str], Job] = {}
         self._number = 0
+        self.place(json.loads(options.resources_file.read_text()) if options.resources_file else {})
         if options.seed_file:
             self._seed(json.loads(options.seed_file.read_text()))
+
+    def place(self, resources: Mapping[str, Any]) -> None:
+        """Have these and no other roles, assignments and system topics."""
+        self.resources = resources
+        self.authorization = Authorization(resources)
 
     def limit(self, *, is_on: bool, scale: float = 1.0) -> None:
         """Answer 429 as the documented limits say, from full buckets on; or not at all."""

@@ -26,9 +26,12 @@ statements of a procedure's handler are requests like any other. Kinds:
 
 What it does not do
 -------------------
-* No credential is verified; a user and some secret must be present. No role, grant or masking is enforced.
-* Warehouses, grants and integrations other than for external access and notifications are accepted, recorded and
-  forgotten. Scripting blocks outside procedures are refused, and fail the task whose body they are.
+* No credential is verified; a user and some secret must be present. No role, grant or masking is enforced, but a user
+  who was made by CREATE USER logs in only with roles that were granted.
+* SHOW GRANTS TO ROLE and TO USER tell what GRANT and REVOKE said, object by object: not what was granted ON ALL or on
+  FUTURE objects, what roles inherit, who owns what, or that CREATE OR REPLACE takes grants away.
+* Warehouses and integrations other than for external access and notifications are accepted, recorded and forgotten.
+* Scripting blocks outside procedures are refused, and fail the task whose body they are.
 * Tasks and alerts: no schedule fires and no stream triggers; EXECUTE TASK and EXECUTE ALERT run them, as SYSTEM and in
   the background. The children of one task run one after the other. No retries, no time limits, no suspending after
   failures, no SHOW TASKS, no TASK_HISTORY: `GET /tasks` and `GET /alerts` tell what ran.

@@ -7,6 +7,7 @@ from fakesnow.instance import GLOBAL_DATABASE_NAME, FakeSnow
 from bridge.local.faults import FaultPlan
 from bridge.local.snowflake.external_functions import ExternalFunctions
 from bridge.local.snowflake.features import Feature
+from bridge.local.snowflake.grants import Grants
 from bridge.local.snowflake.no_ops import NoOpLog
 from bridge.local.snowflake.orchestration import Orchestration
 from bridge.local.snowflake.procedures.feature import Procedures
@@ -48,7 +49,8 @@ class SnowflakeEmulator:
         )
         self.stages = StageFeature(self._databases.duck_conn.cursor(), self.runner.table_of)
         #: Asked in this order: more abilities are appended to this list.
-        features: list[Feature] = [self.procedures, self.stages]
+        self.grants = Grants(self.runner.inlined)
+        features: list[Feature] = [self.grants, self.procedures, self.stages]
         self.runner.features.extend(features)
         self.orchestration = Orchestration(
             self.runner, self.sessions, self.queries, self.url_map, self._databases.duck_conn.cursor()

@@ -17,7 +17,7 @@ from bridge.local.snowflake.emulator import SnowflakeEmulator
 from bridge.local.snowflake.errors import StatementFailed
 from bridge.local.snowflake.queries import AnswerLost
 from bridge.local.snowflake.sessions import WRONG_PASSWORD, Session
-from bridge.local.snowflake.sql_text import verb_of
+from bridge.local.snowflake.sql_text import identifier, verb_of
 
 _QUERIES = "/queries/v1/query-request"
 
@@ -61,6 +61,10 @@ class SnowflakeApi:
         credentials = (await _json(request))["data"]
         if self._emulator.faults.strike("login_refused"):
             raise WRONG_PASSWORD
+        role = request.query_params.get("roleName")
+        self._emulator.grants.check_login(
+            identifier(str(credentials.get("LOGIN_NAME") or "")), identifier(role) if role else None
+        )
         session = self._emulator.sessions.log_in(credentials, request.query_params)
         parameters = credentials.get("SESSION_PARAMETERS") or {}
         autocommit = str(parameters.get("AUTOCOMMIT", True)).lower() != "false"

@@ -1,0 +1,1 @@
+"""What each setting is, by what it is about."""
