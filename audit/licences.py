@@ -24,8 +24,8 @@ _WORDS = {
 }
 _HEAD = """# Licences of what the app is made of
 
-Everything that `requirements.txt` has a deployment install, as the distributions themselves say; made by
-`make licences`, and held complete by a test. Each asks for no more than its text and its authors' names, but:
+Everything that a deployment installs (`requirements.txt`, and the image's `requirements-container.txt`), as the
+distributions themselves say; made by `make licences`, and held complete by a test. Each asks for no more than its text and its authors' names, but:
 
 """
 

@@ -1,11 +1,12 @@
-"""The distributions that a deployment installs, as requirements.txt pins them."""
+"""The distributions that a deployment installs, of either kind."""
 
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-FILE = ROOT / "requirements.txt"
+#: Of the image; it has all that requirements.txt has the Functions app install, and a web server.
+FILE = ROOT / "requirements-container.txt"
 
 
 def pinned() -> list[Requirement]:

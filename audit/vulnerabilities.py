@@ -1,4 +1,4 @@
-"""`python -m audit.vulnerabilities`: whether any distribution of requirements.txt has a known vulnerability.
+"""`python -m audit.vulnerabilities`: whether any distribution that a deployment installs has a known vulnerability.
 
 Exit codes: 0, every one was looked up and none has any; 1, some have; 3, some could not be looked up, because the
 data is on the network. pip-audit itself calls it a success when it could look up nothing at all.

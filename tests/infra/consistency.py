@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.domain.queues import Queue
 from bridge.local.endpoints import service_bus_config
-from bridge.settings.app_settings import Settings
+from bridge.settings.catalogue import SETTINGS
 from tests.infra.bicep import Expression, Template, read
 from tests.infra.linking import call_problems, name_problems
 
@@ -38,29 +38,18 @@ NOT_IN_AZURE = {
     "AZURE_FEDERATED_TOKEN_FILE": "the container's",
     "AZURE_TENANT_ID": "the container's",
     "BRIDGE_FUNCTION_KEYS": "the container's; Azure has keys of its own",
-    "BRIDGE_HOSTING": "the container's",
     "SNOWFLAKE_TOKEN_FILE": "the container's",
     "LOG_FORMAT": "the Functions host writes the log",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "telemetry goes to Application Insights",
+    "OTEL_EXPORTER_OTLP_HEADERS": "telemetry goes to Application Insights",
 }
-#: Settings that others than `Settings` read, each with who does.
+#: Settings of the platform alone, of which the catalogue says nothing, each with who reads it.
 READ_BY_OTHERS = {
     "AzureWebJobsStorage__accountName": "the Functions host",
     "AzureWebJobsStorage__credential": "the Functions host",
     "AzureWebJobsStorage__clientId": "the Functions host",
     "ServiceBusConnection__credential": "the Functions host",
     "ServiceBusConnection__clientId": "the Functions host",
-    "AzureFunctionsJobHost__extensions__serviceBus__maxBatchWaitTime": "the Functions host",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host and the exporter",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the Functions host and the exporter",
-    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the Python worker",
-    "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
-    "MALLOC_ARENA_MAX": "the C library",
-    "MALLOC_TRIM_THRESHOLD_": "the C library",
-    "MANAGED_IDENTITY_CLIENT_ID": "the Snowflake connector",
-    "SWEEP_SCHEDULE": "the timer's trigger",
-    "SERVICE_BUS_RESOURCE_ID": "the dashboard and the doctor",
-    "DASHBOARD_ACTIONS": "the dashboard",
 }
 
 
@@ -86,35 +75,19 @@ class App:
     roles: tuple[Documented, ...]
 
 
-class _Asked(dict[str, str]):
-    """An environment that keeps what it was asked for."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        super().__init__(values)
-        self.names: set[str] = set()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.names.add(key)
-        return super().get(key, default)
-
-
 def the_app() -> App:
     """As it is in this tree."""
     example: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text(encoding="utf-8"))["Values"]
-    entra = {"AUTH_MODE": "entra", "ENTRA_TENANT_ID": _GUID, "ENTRA_AUDIENCE": _GUID, "ALLOWED_CLIENT_IDS": _GUID}
-    asked = _Asked(example | entra)
-    Settings.from_environ(asked)
     (namespace,) = service_bus_config()["UserConfig"]["Namespaces"]
     queues = {each["Name"]: each["Properties"] for each in namespace["Queues"] if each["Name"] in set(Queue)}
     return App(
         queues=queues,
-        settings=frozenset(asked.names) | frozenset(example),
+        settings=frozenset(name for name in SETTINGS if "{" not in name),
         example=example,
         roles=tuple(documented_roles(DOCUMENT.read_text(encoding="utf-8"))),
     )
 
 
-_GUID = "6f9c1c3e-0b1d-4c7a-9a51-2f1f8f6f3a10"
 _ROLE_LINE = re.compile(
     r"^\| (?P<role>[^|]+) \| `(?P<id>[0-9a-f-]{36})` \| [^|]+ \| \[(?P<file>\w+\.bicep)\]", re.MULTILINE
 )
@@ -199,6 +172,7 @@ def _setting_problems(found: Mapping[str, Template], app: App) -> Iterator[str]:
     known = app.settings | set(READ_BY_OTHERS)
     unknown = (name for name in sorted(settings) if name not in known)
     yield from (f"setting {name} is in function_app.bicep, and nothing reads it" for name in unknown)
+    yield from (f"setting {name} is no setting of the app any more" for name in set(NOT_IN_AZURE) - app.settings)
     for name in sorted(app.settings - set(settings) - set(NOT_IN_AZURE)):
         yield f"setting {name} is the app's, not in function_app.bicep"
     yield from (

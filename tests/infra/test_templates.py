@@ -15,6 +15,7 @@ from bridge.domain import aml_events, event_kinds
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inbound import DOOR_PROPERTY
 from bridge.domain.queues import Queue
+from bridge.domain.signals import QUEUE_LAG
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import AuthMode
 from infra import next_steps
@@ -147,6 +148,10 @@ def test_no_setting_holds_a_secret(settings: dict[str, Any], found: dict[str, Te
 
 
 # Events
+
+
+def test_the_alert_on_late_messages_asks_for_the_metric_that_the_app_has(found: dict[str, Template]) -> None:
+    assert f'Name == "{QUEUE_LAG.name}"' in found["alerts.bicep"].text
 
 
 def test_each_subscription_sets_its_door(found: dict[str, Template]) -> None:

@@ -36,6 +36,14 @@ TELEMETRY = Group(
             "Publisher).",
         ),
         Setting(
+            name="OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+            default="",
+            read_by=ReadBy.LIBRARY,
+            not_in_example="infra/ sets it",
+            meaning="Libraries that do not tell of themselves, with commas: the bridge tells of its calls itself, and "
+            "the worker loads sooner.",
+        ),
+        Setting(
             name="OTEL_EXPORTER_OTLP_ENDPOINT",
             default="",
             read_by=ReadBy.LIBRARY,
