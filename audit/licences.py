@@ -25,7 +25,8 @@ _WORDS = {
 _HEAD = """# Licences of what the app is made of
 
 Everything that a deployment installs (`requirements.txt`, and the image's `requirements-container.txt`), as the
-distributions themselves say; made by `make licences`, and held complete by a test. Each asks for no more than its text and its authors' names, but:
+distributions themselves say; made by `make licences`, and held complete by a test. Each asks for no more than its
+text and its authors' names, but:
 
 """
 
