@@ -292,7 +292,8 @@ def _run_request(body: CreateRunBody, request: func.HttpRequest, caller: Caller)
 
 def _answer(answer: RunAnswer, correlation: str, *, dry_run: bool = False, **members: Any) -> func.HttpResponse:
     if answer.status == BridgeStatus.REJECTED:
-        return _rejection(answer.violations, correlation, run_id=answer.run_id, **members)
+        known = {"run_id": answer.run_id, "trace_id": answer.trace_id}
+        return _rejection(answer.violations, correlation, **known, **members)
     if dry_run and answer.command is not None:
         return as_json({"dry_run": True, "would_submit": write_submit(answer.command)})
     result: Mapping[str, Any] = {**run_result(answer), "idempotency_key": answer.idempotency_key, **members}

@@ -380,7 +380,7 @@ def _ask(
         return {**known, **document}
     errors = _rejection(response, document)
     if errors:
-        found = {"run_id": document["run_id"]} if document.get("run_id") else {}
+        found = {name: document[name] for name in ("run_id", "trace_id") if document.get(name)}
         more = {"errors": errors} if len(errors) > 1 else {}
         return {"status": "REJECTED", **known, **found, "error": errors[0], **more}
     advice = dict.fromkeys((401, 403), door.credential.advice) | {404: "Does the door's address end where /v1 begins?"}

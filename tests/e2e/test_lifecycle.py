@@ -49,6 +49,8 @@ def test_sql_starts_a_completed_run_again(driver: Driver) -> None:
 
     answers = [ask(driver, f"SELECT SUBMIT_RERUN('{first}', '{key}')")[0] for _ in range(2)]
 
+    for answer in answers:
+        assert len(answer.pop("trace_id")) == 32  # that of the statement
     assert answers[0] == answers[1], "one key is one rerun"
     second = answers[0]["run_id"]
     assert (answers[0]["status"], answers[0]["rerun_of"]) == ("ACCEPTED", first)

@@ -19,7 +19,7 @@ from tests.fuzz.sending import Outcome, wrong
 REQUESTS = 2_000
 SEED = 1
 GOOD = Request(operation="/health", meant="GET", method="GET", target="/api/v1/health", headers=(), body=b"")
-CORRELATED = {"x-correlation-id": "c", "content-type": "application/json"}
+CORRELATED = {"x-correlation-id": "c", "x-trace-id": "0" * 32, "content-type": "application/json"}
 OK = b'{"status": "ok", "version": "1"}'
 
 

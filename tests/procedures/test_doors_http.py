@@ -144,7 +144,9 @@ def test_a_rejection_is_the_answer_that_a_row_would_get(
     playback.plays(rejection(bridge, pipeline=pipeline, inputs=inputs, idempotency_key="k1"))
     row = accept_runs([request("k1", pipeline, **inputs) if inputs else _without_inputs(pipeline)], bridge)[0]
 
-    assert start_run(door, pipeline, json.dumps(inputs), "k1") == {**run_result(row), "idempotency_key": "k1"}
+    answer, of_row = start_run(door, pipeline, json.dumps(inputs), "k1"), run_result(row)
+    assert len(answer.pop("trace_id")) == len(of_row.pop("trace_id")) == 32  # each has its own
+    assert answer == {**of_row, "idempotency_key": "k1"}
     assert len(playback.received) == 1
 
 

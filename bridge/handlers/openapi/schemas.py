@@ -91,7 +91,8 @@ ANSWERS: Mapping[str, Mapping[str, Any]] = {
         "description": "RFC 9457. `code` and `errors` are for programs, `detail` is for people.",
         **an_object(
             {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},
-            {"correlation_id": TEXT, "code": TEXT, "errors": a_list(_VIOLATION), "idempotency_key": TEXT},
+            {"correlation_id": TEXT, "code": TEXT, "errors": a_list(_VIOLATION), "idempotency_key": TEXT}
+            | {"run_id": TEXT, "trace_id": TEXT},
         ),
     },
     "Rows": {
