@@ -41,9 +41,8 @@ def rough_measures(stack: Stack) -> Iterator[Measure]:
         yield from measure_idle(stack, hosts, rounds=2)
         yield from measure_bursts(stack, hosts, rounds=1, peers=5)
         yield from measure_cost(stack, hosts, runs=50)
+        yield from measure_freshness(stack, hosts, rounds=1, window=WINDOW)
     yield from measure_concurrency(stack, rounds=1, counts={8: 16})
-    with bridge_hosts(stack) as hosts:
-        yield from measure_freshness(stack, hosts, rounds=1)
     yield from measure_record(stack, rounds=3)
 
 

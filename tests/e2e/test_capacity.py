@@ -17,7 +17,7 @@ from tests.eventually import eventually
 SCALE = 0.2
 HOSTS = 2
 SECOND = host_names(HOSTS)[1]
-RUNS = 100
+RUNS = 60
 
 
 @pytest.fixture(scope="module")
