@@ -91,6 +91,11 @@ resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   tags: tags
 }
 
+resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-04-01' existing = {
+  name: workspaceName
+  scope: resourceGroup(workspaceSubscription, workspaceResourceGroup)
+}
+
 module identity 'identity.bicep' = {
   name: 'identity'
   scope: group
@@ -170,6 +175,7 @@ module workspaceEvents 'workspace_events.bicep' = {
   scope: resourceGroup(workspaceSubscription, workspaceResourceGroup)
   params: {
     workspaceName: workspaceName
+    location: workspace.location
     topicName: workspaceTopicName
     bridgeSubscriptionId: subscription().subscriptionId
     bridgeResourceGroup: group.name

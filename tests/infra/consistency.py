@@ -14,7 +14,7 @@ from bridge.domain.queues import Queue
 from bridge.local.endpoints import service_bus_config
 from bridge.settings.catalogue import SETTINGS
 from tests.infra.bicep import Expression, Template, read
-from tests.infra.linking import call_problems, name_problems
+from tests.infra.linking import call_problems, name_problems, timing_problems
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -110,6 +110,7 @@ def problems(folder: Path, app: App) -> list[str]:
         *(f"{name}:{line}: does not parse" for name, each in found.items() for line in each.errors),
         *name_problems(found),
         *call_problems(found),
+        *timing_problems(found),
         *_queue_problems(found, app.queues),
         *_setting_problems(found, app),
         *_role_problems(found, json.loads((folder / "role_ids.json").read_text(encoding="utf-8")), app.roles),

@@ -81,6 +81,19 @@ def test_the_copy_itself_is_right(changed: Path, app: App) -> None:
             "insightName: monitoring.outputs",
             "has no parameter insightName",
         ),
+        (
+            "workspace_events.bicep",
+            "  location: location\n",
+            "  location: workspace.location\n",
+            "location is known too late",
+        ),
+        (
+            "roles.bicep",
+            "guid(namespace.id, principalId,",
+            "guid(insights.properties.AppId,",
+            "mayCount: name is known",
+        ),
+        ("main.bicep", "name: 'identity'", "name: vault.outputs.name", "identity: name is known too late"),
         ("main.bicep", "    rulesDeploy: rulesDeploy\n", "", "workspace_role.bicep is not given rulesDeploy"),
         (
             "main.bicep",
@@ -154,7 +167,7 @@ def test_a_role_changed_in_the_docs_alone_is_found(app: App) -> None:
         ("workspace_events.bicep", "operatorType: 'StringNotIn'", "operatorType: 'NotIn'"),
         ("workspace_events.bicep", "maxDeliveryAttempts: 30", "maxDeliveryAttempts: '30'"),
         ("workspace_events.bicep", "isSecret: false", "isSecret: 'no'"),
-        ("workspace_events.bicep", "  location: workspace.location\n", ""),
+        ("workspace_events.bicep", "  location: location\n", ""),
         ("service_bus.bicep", "maxDeliveryCount: 10", "maxDeliveryCount: '10'"),
         ("service_bus.bicep", "rights: [ 'Send' ]", "rights: [ 'send' ]"),
         ("function_app.bicep", "maximumInstanceCount", "maxInstanceCount"),
