@@ -30,7 +30,7 @@ _KNOWN_OF_A_RESOURCE = ("id", "name", "type", "apiVersion")
 def timing_problems(found: Mapping[str, Template]) -> Iterator[str]:
     """Nothing that has to be known before anything is made asks a resource or a module; variables are not followed."""
     for name, template in found.items():
-        known = {each.symbol: _KNOWN_OF_A_RESOURCE for each in template.resources}
+        known: dict[str, tuple[str, ...]] = {each.symbol: _KNOWN_OF_A_RESOURCE for each in template.resources}
         known |= {each.symbol: ("name",) for each in template.modules}
         for each in (*template.resources, *template.modules):
             for key in (key for key in _KNOWN_BEFORE if key in each.body):
