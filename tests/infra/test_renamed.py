@@ -49,6 +49,10 @@ def test_the_copy_itself_is_right(changed: Path, app: App) -> None:
         ("service_bus.bicep", "maxDeliveryCount: 10", "maxDeliveryCount: 3", "maxDeliveryCount is 3"),
         ("service_bus.bicep", "'P14D'", "'P7D'", "defaultMessageTimeToLive is 'P7D'"),
         ("service_bus.bicep", "    requiresSession: false\n", "", "RequiresSession is in the app"),
+        # Containers
+        ("main.bicep", "containerName: 'dead-events'", "containerName: 'dead'", "container dead is in what is made"),
+        ("main.bicep", "blobEndpoint}app-package'", "blobEndpoint}package'", "container package is in what is written"),
+        ("door_topic.bicep", "string = 'dead-events'", "string = 'dead'", "container dead is in what is written"),
         # Settings
         ("function_app.bicep", "SWEEP_DAYS:", "SWEEP_DAY:", "setting SWEEP_DAY is in function_app.bicep, and nothing"),
         ("function_app.bicep", "SWEEP_DAYS:", "SWEEP_DAY:", "setting SWEEP_DAYS is the app's"),

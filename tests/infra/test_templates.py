@@ -22,7 +22,7 @@ from infra import next_steps
 from infra.write_openapi import for_api_management
 from tests.infra.bicep import Expression, Template
 from tests.infra.bicep_types import problems as type_problems
-from tests.infra.consistency import INFRA, ROOT, problems, templates, the_app
+from tests.infra.consistency import DOCUMENT, INFRA, ROOT, problems, templates, the_app
 from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
 _GUID = "00000000-0000-0000-0000-000000000000"
@@ -219,6 +219,14 @@ def test_the_imported_api_fits_into_a_template() -> None:
 
 
 # azd
+
+
+def test_who_counts_messages_may_do_what_the_docs_say_and_no_more(found: dict[str, Template]) -> None:
+    (permission,) = found["roles.bicep"].resource("queueReader").body["properties"]["permissions"]
+    said = re.search(r"\*Bridge Queue Reader\* on the namespace \(`(.+?)`\)", DOCUMENT.read_text(encoding="utf-8"))
+
+    assert said is not None
+    assert permission == {"actions": ["Microsoft.ServiceBus/namespaces/read", said[1]]}
 
 
 def test_the_next_steps_ask_for_outputs_that_exist(found: dict[str, Template]) -> None:
