@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from bridge.deploy.values import Values
 from bridge.domain import aml_events, event_kinds
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inbound import DOOR_PROPERTY
@@ -219,6 +220,46 @@ def test_the_imported_api_fits_into_a_template() -> None:
 
 
 # azd
+
+
+def test_a_role_is_given_at_the_narrowest_scope(found: dict[str, Template]) -> None:
+    """SECURITY.md, "Least privilege": none on a resource group, receiving and sending on single queues."""
+    given = {
+        (name, each.symbol): str(each.body.get("scope", "the resource group"))
+        for name, template in found.items()
+        for each in template.resources
+        if each.type.startswith("Microsoft.Authorization/roleAssignments@")
+    }
+
+    assert given == {
+        ("api_management.bicep", "mayRead"): "functionKey",
+        ("bridge_events.bicep", "mayPublish"): "topic",
+        ("door_topic.bicep", "mayPublish"): "topic",
+        ("event_roles.bicep", "mayKeep"): "container",
+        ("event_roles.bicep", "maySend"): "queue",
+        ("key_vault.bicep", "mayRead"): "vault",
+        ("key_vault.bicep", "mayWrite"): "vault",
+        ("roles.bicep", "mayCount"): "namespace",
+        ("roles.bicep", "mayHost"): "storage",
+        ("roles.bicep", "mayReceive"): "queue[i]",
+        ("roles.bicep", "maySend"): "queue[i]",
+        ("roles.bicep", "mayTell"): "insights",
+        ("roles.bicep", "othersMaySend"): "commands",
+        ("workspace_role.bicep", "maySubmit"): "workspace",
+    }
+
+
+def test_secrets_are_read_by_the_names_under_which_the_docs_put_them(found: dict[str, Template]) -> None:
+    said = DOCUMENT.read_text(encoding="utf-8")
+    read = re.findall(r"SecretName=([\w-]+)\)", found["function_app.bicep"].text)
+    read.append(found["api_management.bicep"].variables["keyName"])
+
+    assert len(read) == 3
+    assert (
+        found["service_bus.bicep"].resource("sendKey").body["name"]
+        == Values.model_fields["service_bus_key_name"].default
+    )
+    assert [name for name in read if f"secret `{name}`" not in said and f"read `{name}`" not in said] == []
 
 
 def test_who_counts_messages_may_do_what_the_docs_say_and_no_more(found: dict[str, Template]) -> None:
