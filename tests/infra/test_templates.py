@@ -286,6 +286,12 @@ def test_azd_finds_the_app_the_templates_and_the_hooks(found: dict[str, Template
     assert [(ROOT / f"{command.split()[-1].replace('.', '/')}.py").is_file() for command in commands] == [True, True]
 
 
+def test_what_is_to_be_copied_stays_on_the_screen() -> None:
+    hooks = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["hooks"]
+
+    assert hooks["postprovision"]["posix"]["interactive"] is True
+
+
 def test_what_the_docs_say_of_parameters_is_what_there_is() -> None:
     given = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
