@@ -143,7 +143,12 @@ resource late 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
     criteria: {
       allOf: [
         {
-          query: 'AppMetrics | where Name == "bridge.queue.lag" | summarize Oldest = max(Max)'
+          // A new workspace has no such table until the first metric comes: the second leg is empty, and there.
+          query: '''
+            union isfuzzy=true AppMetrics, (print Name = "", Max = 0.0 | where false)
+            | where Name == "bridge.queue.lag"
+            | summarize Oldest = max(Max)
+          '''
           metricMeasureColumn: 'Oldest'
           timeAggregation: 'Maximum'
           operator: 'GreaterThan'
@@ -172,7 +177,7 @@ resource failures 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = {
       allOf: [
         {
           query: '''
-            AppRequests
+            union isfuzzy=true AppRequests, (print ItemCount = int(0), Success = true, ResultCode = "" | where false)
             | summarize Total = sum(ItemCount), Failed = sumif(ItemCount, not(Success) and not(ResultCode startswith "4"))
             | where Total >= 20 and Failed * 20 > Total
           '''

@@ -12,10 +12,12 @@ param insightsConnectionString string
 param vaultName string
 param serviceBusHost string
 param serviceBusId string
-@description('Of each function group, and of Azure ML\'s pace: EXECUTE_MAX_INSTANCES is the same number.')
+@description('Of each function group. Many regions take no less than 40.')
 @minValue(1)
 @maxValue(1000)
 param maxInstances int
+@description('How many of them share Azure ML\'s pace.')
+param executeInstances int
 @description('Instances for HTTP that never stop: no cold start, and a bill for each hour.')
 param alwaysReadyInstances int
 param bridgeName string
@@ -61,7 +63,7 @@ var settings = {
   ALLOWED_WORKSPACES: ''
   AML_TIMEOUT_SECONDS: '30'
   AML_WRITES_PER_SECOND: '10'
-  EXECUTE_MAX_INSTANCES: string(maxInstances)
+  EXECUTE_MAX_INSTANCES: string(executeInstances)
   SNOWFLAKE_ACCOUNT: snowflake.account
   SNOWFLAKE_USER: snowflake.user
   SNOWFLAKE_ROLE: snowflake.role
@@ -138,16 +140,19 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   properties: union(settings, moreSettings)
 }
 
-// Publishing with a password is off: azd and the CLI come with a token.
+// Publishing with a password is off: azd and the CLI come with a token. The service wants the location, which the
+// published types do not have (bicep-types-az 1317, 1571): a warning here is right.
 resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: app
   name: 'ftp'
+  location: location
   properties: { allow: false }
 }
 
 resource noScmPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: app
   name: 'scm'
+  location: location
   properties: { allow: false }
 }
 

@@ -51,7 +51,11 @@ param bridgeName string = 'bridge'
 param pythonVersion string = '3.13'
 @minValue(1)
 @maxValue(1000)
-param maxInstances int = 4
+param maxInstances int = 40
+@description('How many of them share Azure ML\'s pace. If more run at once it refuses some calls, and the app waits.')
+@minValue(1)
+@maxValue(1000)
+param executeInstances int = 4
 param alwaysReadyInstances int = 0
 param moreSettings object = {}
 
@@ -89,6 +93,11 @@ resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
+}
+
+resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-04-01' existing = {
+  name: workspaceName
+  scope: resourceGroup(workspaceSubscription, workspaceResourceGroup)
 }
 
 module identity 'identity.bicep' = {
@@ -170,6 +179,7 @@ module workspaceEvents 'workspace_events.bicep' = {
   scope: resourceGroup(workspaceSubscription, workspaceResourceGroup)
   params: {
     workspaceName: workspaceName
+    location: workspace.location
     topicName: workspaceTopicName
     bridgeSubscriptionId: subscription().subscriptionId
     bridgeResourceGroup: group.name
@@ -237,6 +247,7 @@ module app 'function_app.bicep' = {
     serviceBusHost: serviceBus.outputs.host
     serviceBusId: serviceBus.outputs.namespaceId
     maxInstances: maxInstances
+    executeInstances: executeInstances
     alwaysReadyInstances: alwaysReadyInstances
     bridgeName: bridgeName
     workspace: { subscriptionId: workspaceSubscription, resourceGroup: workspaceResourceGroup, name: workspaceName }

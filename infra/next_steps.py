@@ -75,18 +75,21 @@ def _doors(outputs: Mapping[str, str]) -> Iterator[str]:
 
 def steps(outputs: Mapping[str, str], *, written: bool) -> str:
     """Commands to copy, in their order."""
-    app = f"-g {outputs['AZURE_RESOURCE_GROUP']} -n {outputs['AZURE_FUNCTION_NAME']}"
+    group, name = outputs["AZURE_RESOURCE_GROUP"], outputs["AZURE_FUNCTION_NAME"]
+    has_key = outputs["BRIDGE_AUTH_MODE"] == "key"
     file = f"{FILE} was written" if written else f"{FILE} was there already, and was left as it is"
     lines = ["", f"The resources are made; {file}. In Snowflake:"]
     if TO_FILL_IN in values_text(outputs):
         lines.append(f"  fill in client_id in {FILE}: docs/snowflake.md, b. Procedures")
-    if outputs["BRIDGE_AUTH_MODE"] == "key":
+    if has_key:
         lines.append("  # after azd deploy; the key stays in this shell")
-        key = f"$(az functionapp keys list {app} --query functionKeys.default -o tsv)"
+        key = f"$(az functionapp keys list -g {group} -n {name} --query functionKeys.default -o tsv)"
         lines.append(f'  export ML_BRIDGE_FUNCTION_KEY="{key}"')
     lines += [f"  make sql-dry-run VALUES={FILE}", f"  make sql-deploy VALUES={FILE}"]
-    lines += ["Then look whether everything fits:", f"  export BRIDGE_URL={outputs['BRIDGE_URL']}"]
-    lines += ["  .venv/bin/python -m bridge doctor", "The rest is in docs/deploy.md.", ""]
+    lines += ["Then look whether everything fits:"]
+    lines += ['  export BRIDGE_KEY="$ML_BRIDGE_FUNCTION_KEY"'] if has_key else []
+    lines += [f"  .venv/bin/python -m bridge doctor --app {name} --resource-group {group}"]
+    lines += ["The rest is in docs/deploy.md.", ""]
     return "\n".join(lines)
 
 

@@ -1,6 +1,8 @@
 // The workspace's events, by its system topic, to the queue inbound-events, with the topic's own identity.
 // In the workspace's resource group; the namespace and the storage account may be in another one.
 param workspaceName string
+@description('Region of the workspace. A parameter, because where a resource is has to be known before any other is asked.')
+param location string
 @description('A workspace can have one system topic. If it has one, give its name: it is kept, and gets an identity.')
 param topicName string = 'aml-events'
 param bridgeSubscriptionId string = subscription().subscriptionId
@@ -15,7 +17,7 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2024-04-01' exi
 
 resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   name: topicName
-  location: workspace.location
+  location: location
   identity: { type: 'SystemAssigned' }
   properties: {
     source: workspace.id

@@ -32,6 +32,6 @@ resource maySubmit 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: submitter.id
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', submitter.name)
   }
 }

@@ -14,7 +14,7 @@ from bridge.domain.queues import Queue
 from bridge.local.endpoints import service_bus_config
 from bridge.settings.catalogue import SETTINGS
 from tests.infra.bicep import Expression, Template, read
-from tests.infra.linking import call_problems, name_problems
+from tests.infra.linking import call_problems, name_problems, timing_problems
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -110,8 +110,10 @@ def problems(folder: Path, app: App) -> list[str]:
         *(f"{name}:{line}: does not parse" for name, each in found.items() for line in each.errors),
         *name_problems(found),
         *call_problems(found),
+        *timing_problems(found),
         *_queue_problems(found, app.queues),
         *_setting_problems(found, app),
+        *_container_problems(found),
         *_role_problems(found, json.loads((folder / "role_ids.json").read_text(encoding="utf-8")), app.roles),
         *_parameter_file_problems(found["main.bicep"], folder / "main.parameters.json"),
     ]
@@ -182,6 +184,19 @@ def _setting_problems(found: Mapping[str, Template], app: App) -> Iterator[str]:
         is_literal = not isinstance(value, Expression)
         if is_literal and app.example.get(name) and value != app.example[name]:
             yield f"setting {name} is {value!r} in function_app.bicep, {app.example[name]!r} in the example"
+
+
+def _container_problems(found: Mapping[str, Template]) -> Iterator[str]:
+    """A name for what is made, another for who writes there."""
+    modules = {module.symbol: module.body["params"] for module in found["main.bicep"].modules}
+    made = {modules[each]["containerName"] for each in ("storage", "deadEvents")}
+    asked = {str(modules["workspaceEvents"]["deadLetterContainer"])}
+    asked |= {
+        str(found[each].parameters["deadLetterContainer"].default)
+        for each in ("door_topic.bicep", "workspace_events.bicep")
+    }
+    asked |= {str(modules["app"]["deploymentContainerUrl"]).rpartition("}")[2].rstrip("'")}
+    yield from _difference("container", asked, made, "what is written to", "what is made")
 
 
 def _role_problems(

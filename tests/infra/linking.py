@@ -22,6 +22,23 @@ def name_problems(found: Mapping[str, Template]) -> Iterator[str]:
                 yield f"{name}: there is no file {each}"
 
 
+#: What has to be known before anything is made, and what of a resource is: the compiler's rule BCP120.
+_KNOWN_BEFORE = ("name", "location", "kind", "sku", "identity", "tags", "zones", "plan", "managedBy", "scope", "parent")
+_KNOWN_OF_A_RESOURCE = ("id", "name", "type", "apiVersion")
+
+
+def timing_problems(found: Mapping[str, Template]) -> Iterator[str]:
+    """Nothing that has to be known before anything is made asks a resource or a module; variables are not followed."""
+    for name, template in found.items():
+        known: dict[str, tuple[str, ...]] = {each.symbol: _KNOWN_OF_A_RESOURCE for each in template.resources}
+        known |= {each.symbol: ("name",) for each in template.modules}
+        for each in (*template.resources, *template.modules):
+            for key in (key for key in _KNOWN_BEFORE if key in each.body):
+                for symbol, member in re.findall(r"\b(\w+)(?:\[\w+\])?!?\.(\w+)", str(each.body[key])):
+                    if symbol in known and member not in known[symbol]:
+                        yield f"{name}: {each.symbol}: {key} is known too late, because it asks {symbol}.{member}"
+
+
 def call_problems(found: Mapping[str, Template]) -> Iterator[str]:
     """Modules are called with the parameters they have, and asked for the outputs they have."""
     for name, template in found.items():

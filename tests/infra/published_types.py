@@ -257,7 +257,9 @@ TYPES: Mapping[str, Shape] = {
         {"kind": str, "properties": dict, "sku": Shape({}, {"name": str, "tier": str}), "tags": dict},
     ),
     "Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01": Shape(
-        {"name": {"ftp", "scm"}}, {"properties": Shape({"allow": bool})}
+        # The location is not in the published types, and refused when it is missing: bicep-types-az 1317, 1571.
+        {"name": {"ftp", "scm"}, "location": str},
+        {"properties": Shape({"allow": bool})},
     ),
     "Microsoft.ApiManagement/service@2024-05-01": Shape(
         {

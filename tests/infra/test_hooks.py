@@ -60,6 +60,8 @@ def test_a_values_file_is_written_that_the_deployment_takes(deployed: Path, caps
     assert "values.yaml was written" in told
     assert "az functionapp keys list -g rg-test -n func-bridge-test" in told
     assert "make sql-deploy VALUES=values.yaml" in told
+    # Without --app it would look for the app's settings on this machine.
+    assert "-m bridge doctor --app func-bridge-test --resource-group rg-test\n" in told
     assert "client_id" not in told
 
 

@@ -49,6 +49,10 @@ def test_the_copy_itself_is_right(changed: Path, app: App) -> None:
         ("service_bus.bicep", "maxDeliveryCount: 10", "maxDeliveryCount: 3", "maxDeliveryCount is 3"),
         ("service_bus.bicep", "'P14D'", "'P7D'", "defaultMessageTimeToLive is 'P7D'"),
         ("service_bus.bicep", "    requiresSession: false\n", "", "RequiresSession is in the app"),
+        # Containers
+        ("main.bicep", "containerName: 'dead-events'", "containerName: 'dead'", "container dead is in what is made"),
+        ("main.bicep", "blobEndpoint}app-package'", "blobEndpoint}package'", "container package is in what is written"),
+        ("door_topic.bicep", "string = 'dead-events'", "string = 'dead'", "container dead is in what is written"),
         # Settings
         ("function_app.bicep", "SWEEP_DAYS:", "SWEEP_DAY:", "setting SWEEP_DAY is in function_app.bicep, and nothing"),
         ("function_app.bicep", "SWEEP_DAYS:", "SWEEP_DAY:", "setting SWEEP_DAYS is the app's"),
@@ -81,6 +85,19 @@ def test_the_copy_itself_is_right(changed: Path, app: App) -> None:
             "insightName: monitoring.outputs",
             "has no parameter insightName",
         ),
+        (
+            "workspace_events.bicep",
+            "  location: location\n",
+            "  location: workspace.location\n",
+            "location is known too late",
+        ),
+        (
+            "roles.bicep",
+            "guid(namespace.id, principalId,",
+            "guid(insights.properties.AppId,",
+            "mayCount: name is known",
+        ),
+        ("main.bicep", "name: 'identity'", "name: vault.outputs.name", "identity: name is known too late"),
         ("main.bicep", "    rulesDeploy: rulesDeploy\n", "", "workspace_role.bicep is not given rulesDeploy"),
         (
             "main.bicep",
@@ -154,7 +171,7 @@ def test_a_role_changed_in_the_docs_alone_is_found(app: App) -> None:
         ("workspace_events.bicep", "operatorType: 'StringNotIn'", "operatorType: 'NotIn'"),
         ("workspace_events.bicep", "maxDeliveryAttempts: 30", "maxDeliveryAttempts: '30'"),
         ("workspace_events.bicep", "isSecret: false", "isSecret: 'no'"),
-        ("workspace_events.bicep", "  location: workspace.location\n", ""),
+        ("workspace_events.bicep", "  location: location\n", ""),
         ("service_bus.bicep", "maxDeliveryCount: 10", "maxDeliveryCount: '10'"),
         ("service_bus.bicep", "rights: [ 'Send' ]", "rights: [ 'send' ]"),
         ("function_app.bicep", "maximumInstanceCount", "maxInstanceCount"),

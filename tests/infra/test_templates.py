@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from bridge.deploy.values import Values
 from bridge.domain import aml_events, event_kinds
 from bridge.domain.errors import ConfigurationError
 from bridge.domain.inbound import DOOR_PROPERTY
@@ -22,7 +23,7 @@ from infra import next_steps
 from infra.write_openapi import for_api_management
 from tests.infra.bicep import Expression, Template
 from tests.infra.bicep_types import problems as type_problems
-from tests.infra.consistency import INFRA, ROOT, problems, templates, the_app
+from tests.infra.consistency import DOCUMENT, INFRA, ROOT, problems, templates, the_app
 from tests.infra.published_types import NOT_LOOKED_UP, TYPES
 
 _GUID = "00000000-0000-0000-0000-000000000000"
@@ -117,13 +118,17 @@ def test_what_may_be_chosen_is_what_the_app_takes(found: dict[str, Template]) ->
     assert all(SpecifierSet(project["requires-python"]).contains(version) for version in choices["pythonVersion"])
 
 
-def test_instances_are_one_number(found: dict[str, Template], settings: dict[str, Any]) -> None:
+def test_the_pace_is_shared_by_as_many_instances_as_the_app_expects(
+    found: dict[str, Template], settings: dict[str, Any]
+) -> None:
     scale = found["function_app.bicep"].resource("app").body["properties"]["functionAppConfig"]["scaleAndConcurrency"]
-    default = found["main.bicep"].parameters["maxInstances"].default
+    parameters = found["main.bicep"].parameters
+    default = parameters["executeInstances"].default
 
     assert scale["maximumInstanceCount"] == "maxInstances"
-    assert settings["EXECUTE_MAX_INSTANCES"] == "string(maxInstances)"
+    assert settings["EXECUTE_MAX_INSTANCES"] == "string(executeInstances)"
     assert the_app().example["EXECUTE_MAX_INSTANCES"] == str(default)
+    assert default <= parameters["maxInstances"].default
 
 
 def test_threads_and_batches_are_those_of_host_json(found: dict[str, Template], settings: dict[str, Any]) -> None:
@@ -221,6 +226,54 @@ def test_the_imported_api_fits_into_a_template() -> None:
 # azd
 
 
+def test_a_role_is_given_at_the_narrowest_scope(found: dict[str, Template]) -> None:
+    """SECURITY.md, "Least privilege": none on a resource group, receiving and sending on single queues."""
+    given = {
+        (name, each.symbol): str(each.body.get("scope", "the resource group"))
+        for name, template in found.items()
+        for each in template.resources
+        if each.type.startswith("Microsoft.Authorization/roleAssignments@")
+    }
+
+    assert given == {
+        ("api_management.bicep", "mayRead"): "functionKey",
+        ("bridge_events.bicep", "mayPublish"): "topic",
+        ("door_topic.bicep", "mayPublish"): "topic",
+        ("event_roles.bicep", "mayKeep"): "container",
+        ("event_roles.bicep", "maySend"): "queue",
+        ("key_vault.bicep", "mayRead"): "vault",
+        ("key_vault.bicep", "mayWrite"): "vault",
+        ("roles.bicep", "mayCount"): "namespace",
+        ("roles.bicep", "mayHost"): "storage",
+        ("roles.bicep", "mayReceive"): "queue[i]",
+        ("roles.bicep", "maySend"): "queue[i]",
+        ("roles.bicep", "mayTell"): "insights",
+        ("roles.bicep", "othersMaySend"): "commands",
+        ("workspace_role.bicep", "maySubmit"): "workspace",
+    }
+
+
+def test_secrets_are_read_by_the_names_under_which_the_docs_put_them(found: dict[str, Template]) -> None:
+    said = DOCUMENT.read_text(encoding="utf-8")
+    read = re.findall(r"SecretName=([\w-]+)\)", found["function_app.bicep"].text)
+    read.append(found["api_management.bicep"].variables["keyName"])
+
+    assert len(read) == 3
+    assert (
+        found["service_bus.bicep"].resource("sendKey").body["name"]
+        == Values.model_fields["service_bus_key_name"].default
+    )
+    assert [name for name in read if f"secret `{name}`" not in said and f"read `{name}`" not in said] == []
+
+
+def test_who_counts_messages_may_do_what_the_docs_say_and_no_more(found: dict[str, Template]) -> None:
+    (permission,) = found["roles.bicep"].resource("queueReader").body["properties"]["permissions"]
+    said = re.search(r"\*Bridge Queue Reader\* on the namespace \(`(.+?)`\)", DOCUMENT.read_text(encoding="utf-8"))
+
+    assert said is not None
+    assert permission == {"actions": ["Microsoft.ServiceBus/namespaces/read", said[1]]}
+
+
 def test_the_next_steps_ask_for_outputs_that_exist(found: dict[str, Template]) -> None:
     outputs = set(found["main.bicep"].outputs)
 
@@ -235,6 +288,12 @@ def test_azd_finds_the_app_the_templates_and_the_hooks(found: dict[str, Template
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
     assert f"'azd-service-name': '{service}'" in found["function_app.bicep"].text
     assert [(ROOT / f"{command.split()[-1].replace('.', '/')}.py").is_file() for command in commands] == [True, True]
+
+
+def test_what_is_to_be_copied_stays_on_the_screen() -> None:
+    hooks = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["hooks"]
+
+    assert hooks["postprovision"]["posix"]["interactive"] is True
 
 
 def test_what_the_docs_say_of_parameters_is_what_there_is() -> None:

@@ -11,8 +11,10 @@ from bridge.container.application import Role
 from bridge.deploy import scripts
 from bridge.deploy.rendering import ROOT, Renderer
 from bridge.deploy.values import Door
+from bridge.domain.queues import Queue
 from bridge.settings.app_settings import Settings
 from bridge.settings.auth_mode import CONTAINER, HOSTING, AuthMode
+from bridge.settings.catalogue import SETTINGS
 from bridge.settings.function_keys import read_function_keys
 from bridge.settings.secrets import secret_values
 from tests.sql.every_script import ALL_VALUES, SECRETS, rendered, values_with
@@ -103,6 +105,16 @@ def test_the_settings_are_right_and_their_secret_is_masked(name: str, token_file
         "database": "ML",
         "schema": "ML_BRIDGE",
     }
+
+
+@pytest.mark.parametrize("name", ["http", "worker"])
+def test_a_setting_of_the_specification_is_one_of_the_app_and_names_its_queues(name: str) -> None:
+    written = containers()[name]["env"]
+
+    # That one is read by Snowflake's connector itself.
+    assert set(written) - set(SETTINGS) <= {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION"}
+    assert written["SNOWFLAKE_TOKEN_FILE"] == "/snowflake/session/token"
+    assert {queue: written[f"{queue.name}_QUEUE"] for queue in Queue} == {queue: queue.value for queue in Queue}
 
 
 def test_both_containers_have_the_same_settings_but_for_the_sweep(token_file: str) -> None:

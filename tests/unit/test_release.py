@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pathspec import GitIgnoreSpec
 
 from bridge import __version__
 from release import __main__ as command
@@ -45,6 +46,15 @@ def test_the_package_has_the_app_and_nothing_else(tmp_path: Path) -> None:
     }
     assert {name for name in names if name.split("/")[0] in top} == set()
     assert {name for name in names if name.startswith(("bridge/local/", "bridge/cli/", "local.settings"))} == set()
+
+
+def test_what_git_does_not_keep_is_not_deployed() -> None:
+    """What `azd up` writes beside the app, values with secrets, caches: both files have to name it."""
+    root = Path(__file__).parents[2]
+    deployed = GitIgnoreSpec.from_lines((root / ".funcignore").read_text(encoding="utf-8").splitlines())
+    kept_out = [line.replace("*", "x") for line in (root / ".gitignore").read_text(encoding="utf-8").splitlines()]
+
+    assert [name for name in kept_out if not deployed.match_file(f"{name}x" if name.endswith("/") else name)] == []
 
 
 def test_the_same_files_are_the_same_package(tmp_path: Path) -> None:
