@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from azure.functions.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusReceiver
+from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from bridge.container.calls import Calls, FunctionTimeout
 from bridge.container.connections import Connections
@@ -189,6 +191,32 @@ async def test_a_message_stays_locked_for_as_long_as_its_function_runs(broker: R
         await until(lambda: broker.is_empty("one"))
 
     assert len(handler.given) == 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<StreamWriter|<socket):ResourceWarning")
+async def test_a_lock_whose_renewal_met_a_lost_connection_is_renewed_over_the_next_one(
+    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, renew = threading.Event(), ServiceBusReceiver.renew_message_lock
+    renewals: list[Any] = []
+
+    async def lost_at_first(receiver: ServiceBusReceiver, message: Any, **options: Any) -> Any:
+        renewals.append(message.lock_token)
+        if len(renewals) == 1:
+            raise ServiceBusConnectionError(message="the connection is gone")
+        return await renew(receiver, message, **options)
+
+    monkeypatch.setattr(ServiceBusReceiver, "renew_message_lock", lost_at_first)
+    monkeypatch.setattr("bridge.container.listener.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("bridge.container.listener._half_of_lock", lambda _: 0.05)
+    handler = Handler(waits_for(may_end))
+    broker.send("one", [{}])
+
+    async with listening(broker, handler):
+        await until(lambda: renewals and renewals.count(renewals[0]) > 1)
+        may_end.set()
+        await until(lambda: broker.is_empty("one"))
+    gc.collect()
 
 
 async def test_a_call_that_is_stuck_is_given_up_and_told(broker: RunningBroker) -> None:
