@@ -337,6 +337,11 @@ def test_an_address_cannot_say_that_a_run_was_accepted_which_is_none(bridge: Bri
         assert "No such run" in look(bridge, f"runs/{night_run('x')}", 404, said=said).text
 
 
+@pytest.mark.parametrize("path", ["", "no-such-page"])
+def test_the_charset_is_left_to_the_platform_which_would_say_it_twice(bridge: Bridge, path: str) -> None:
+    assert visit(bridge, path).mimetype == "text/html"
+
+
 def test_a_refusal_says_to_which_trace_it_belongs(bridge: Bridge) -> None:
     assert len(visit(bridge, "no-such-page").headers["x-trace-id"]) == 32
 
