@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from azure.functions.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusClient
 from azure.servicebus.aio import ServiceBusReceiver
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from bridge.container.calls import Calls, FunctionTimeout
@@ -148,6 +150,23 @@ async def test_a_message_is_completed_and_looks_as_on_the_platform(broker: Runni
     assert (message.get_body(), message.delivery_count, message.correlation_id) == (b'{"a": 1}', 1, "c")
     assert message.application_properties == {"door": "a", "n": 1}
     assert sorted(each.message_id for each in handler.given) == sorted(f"m{number}" for number in range(20))
+
+
+async def test_a_body_that_is_no_bytes_is_handed_over_as_text(broker: RunningBroker) -> None:
+    handler = Handler()
+    with (
+        ServiceBusClient.from_connection_string(broker.connection_string) as client,
+        client.get_queue_sender("one") as sender,
+    ):
+        bodies = ({"value_body": '{"a": 1}'}, {"value_body": b"raw"}, {"value_body": None}, {"value_body": [3]})
+        for body in (*bodies, {"sequence_body": [[1, 2], [3]]}):
+            sender.send_messages(AmqpAnnotatedMessage(**body))
+
+    async with listening(broker, handler):
+        await until(lambda: broker.is_empty("one"))
+
+    given = {each.get_body() for each in handler.given}
+    assert given == {b'{"a": 1}', b"raw", b"None", b"[3]", b"[[1, 2], [3]]"}
 
 
 async def test_no_more_calls_run_at_once_than_host_json_says(broker: RunningBroker) -> None:
