@@ -24,6 +24,7 @@ _LISTED = (
     *("run_id", "status", "pipeline", "attempt", "source", "principal", "rerun_of", "run_seconds"),
     *("started_at", "ended_at", "error_code", "began_at", "error_message"),
 )
+_NAMELESS = frozenset({"UNKNOWN_PIPELINE", "BAD_ROW", "BAD_KEY", "BAD_EVENT"})
 _PROGRESS = {ActionStatus.NOT_FIRED: 0, ActionStatus.FIRED: 1}
 
 
@@ -50,7 +51,7 @@ def totals(
     }
     return [
         *_run_totals("time", runs, lambda run: str(int(run["began_at"].timestamp() // every.total_seconds()))),
-        *_run_totals("pipeline", runs, lambda run: run["pipeline"]),
+        *_run_totals("pipeline", runs, lambda run: None if _is_unknown(run) else run["pipeline"]),
         *_run_totals("all", runs, lambda _: None),
         *_counts("dead_letter", [(each.queue, None, each.occurred_at) for each in letters.values()]),
         *_counts("rule", [(each.rule, each.status, each.occurred_at) for each in actions.values()]),
@@ -150,6 +151,11 @@ def _has_status(run: Row, status: str | None) -> bool:
     if status == ACTIVE:
         return run["status"] not in ENDS
     return status in {None, run["status"]}
+
+
+def _is_unknown(run: Row) -> bool:
+    """Refused before its pipeline was found, so by any name."""
+    return bool(run["status"] == BridgeStatus.REJECTED and run["error_code"] in _NAMELESS)
 
 
 def _run_totals(kind: str, runs: Iterable[Row], name: Callable[[Row], str | None]) -> list[dict[str, Any]]:

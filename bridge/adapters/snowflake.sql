@@ -223,9 +223,16 @@ LIMIT ? OFFSET ?;
 
 -- name: run_totals
 -- All that the page counts, in one statement: those runs whatever their status, by time, by pipeline and together; dead
--- letters by queue; what rules did; and up to when the ledger is written.
+-- letters by queue; what rules did; and up to when the ledger is written. What was refused before its pipeline
+-- was found counts without a name: callers may ask for any, a million of them too.
 WITH FOUND AS (
-  SELECT STATUS, PIPELINE, RUN_SECONDS, BEGAN_AT
+  SELECT
+    STATUS,
+    IFF(
+      STATUS = 'REJECTED' AND ERROR_CODE IN ('UNKNOWN_PIPELINE', 'BAD_ROW', 'BAD_KEY', 'BAD_EVENT'), NULL, PIPELINE
+    ) AS PIPELINE_NAME,
+    RUN_SECONDS,
+    BEGAN_AT
   FROM (
 <% looked_at %>
   )
@@ -234,7 +241,7 @@ SELECT
   k.KIND AS KIND,
   CASE k.KIND
     WHEN 'time' THEN TO_VARCHAR(CAST(FLOOR(DATE_PART('EPOCH_SECOND', f.BEGAN_AT) / ?) AS NUMBER(20, 0)))
-    WHEN 'pipeline' THEN f.PIPELINE
+    WHEN 'pipeline' THEN f.PIPELINE_NAME
   END AS NAME,
   f.STATUS AS STATUS,
   COUNT(*) AS AMOUNT,

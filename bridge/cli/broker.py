@@ -136,9 +136,10 @@ def _received(receiver: "ServiceBusReceiver", wanted: frozenset[int]) -> "Genera
     """These messages, locked. The broker gives the oldest first: those that come along are given back in the end."""
     from azure.servicebus.exceptions import ServiceBusError
 
-    left, others = set(wanted), []
+    left, others = set(wanted), dict[int | None, Any]()
+    has_come_round = False  # locks end while many are looked through: without this there would be no end
     try:
-        while left:
+        while left and not has_come_round:
             page = receiver.receive_messages(max_message_count=PAGE, max_wait_time=RECEIVE_SECONDS)
             if not page:
                 return
@@ -147,9 +148,10 @@ def _received(receiver: "ServiceBusReceiver", wanted: frozenset[int]) -> "Genera
                     left.discard(message.sequence_number)
                     yield message
                 else:
-                    others.append(message)
+                    has_come_round |= message.sequence_number in others
+                    others[message.sequence_number] = message
     finally:
-        for message in others:
+        for message in others.values():
             with suppress(ServiceBusError):  # its lock ends by itself
                 receiver.abandon_message(message)
 

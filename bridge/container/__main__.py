@@ -57,8 +57,14 @@ def _arguments() -> argparse.Namespace:
         "role", nargs="?", choices=[*Role], default=Role.ALL, help="what this process does (default: all)"
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 in a container")
-    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--port", type=_port, default=8080)
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 2**16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text[:50]!r} is no port: give a whole number from 0 to 65535")
 
 
 def _plan(role: Role) -> Plan:

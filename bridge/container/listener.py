@@ -160,13 +160,14 @@ class Listener:
             if delivery.renew_at is None or delivery.renew_at > now:
                 continue
             (message,) = delivery.messages
-            delivery.renew_at = None
+            renew_at = None
             if now < delivery.renew_until:
                 try:
-                    await receiver.renew_message_lock(message)
-                    delivery.renew_at = time.monotonic() + _half_of_lock(message)
+                    await receiver.renew_message_lock(message)  # a lost connection raises: renewed over the next one
+                    renew_at = time.monotonic() + _half_of_lock(message)
                 except (MessageLockLostError, MessageNotFoundError, MessageAlreadySettled) as error:
                     log.warning("%s: the lock of %s is lost: %s", self.function.name, message.message_id, error)
+            delivery.renew_at = renew_at
 
     def _until_renewal(self) -> float:
         due = [each.renew_at - time.monotonic() for each in self._deliveries if each.renew_at is not None]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import azure.functions as func
 
@@ -207,7 +207,11 @@ def _query_id(request: func.HttpRequest) -> str | None:
 
 def _route(request: func.HttpRequest) -> str:
     """The route's path, with the names of what differs from call to call."""
-    path: str = urlsplit(request.url).path
+    try:
+        path = unquote(urlsplit(request.url).path)  # as the values are
+    except ValueError:  # a Host header can be anything; telling of a request must not break it
+        return ""
     for name, value in request.route_params.items():
-        path = path.replace(f"/{value}", f"/{{{name}}}")
+        if value:  # of {*path} there may be nothing
+            path = path.replace(f"/{value}", f"/{{{name}}}")
     return path

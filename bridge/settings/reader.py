@@ -1,5 +1,6 @@
 """Reads settings from the environment one by one, as the catalogue has them, and gathers what is wrong with them."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from urllib.parse import urlsplit
 from bridge.settings.catalogue import declared
 
 APP_ROOT = Path(__file__).parents[2]
+#: Python takes more, such as digits of other scripts, and gives up on what is very long.
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -60,7 +63,7 @@ class Reader:
             raise TypeError(f"{name} has no limits in the catalogue")
         least, most = setting.limits
         text = self.text(name)
-        if text.lstrip("-").isdigit() and least <= int(text) <= most:
+        if _WHOLE.fullmatch(text) and least <= int(text) <= most:
             return int(text)
         self.problems.append(f'{name} is "{text[:50]}": give a whole number from {least} to {most}')
         return least

@@ -158,6 +158,19 @@ def test_runs_are_counted_by_time_and_pipeline_and_together(ledger: Ledger) -> N
     assert datetime.fromisoformat(together[1]["latest_at"]) == NOW - 2 * HOUR
 
 
+def test_what_was_refused_before_its_pipeline_was_found_is_counted_without_a_name(ledger: Ledger) -> None:
+    word = uuid.uuid4().hex
+    asked = [
+        events.bridge_fact(new_run(), BridgeStatus.REJECTED, 1, NOW, pipeline=f"{n}-{word}", error_code=code)
+        for n, code in enumerate(("UNKNOWN_PIPELINE", "BAD_KEY", "WRONG_TYPE"))
+    ]
+    ledger.write(Records(run_events=tuple(asked)))
+
+    rows = counted(ledger, "pipeline", text=word)
+
+    assert [(row["name"], row["amount"]) for row in rows] == [(None, 2), (f"2-{word}", 1)]
+
+
 def test_up_to_when_the_ledger_is_written_is_told(ledger: Ledger) -> None:
     write(ledger, run_of(uuid.uuid4().hex, "RUNNING"))
 

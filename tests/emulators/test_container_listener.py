@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 from azure.functions.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusClient
+from azure.servicebus.aio import ServiceBusReceiver
+from azure.servicebus.amqp import AmqpAnnotatedMessage
+from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from bridge.container.calls import Calls, FunctionTimeout
 from bridge.container.connections import Connections
@@ -148,6 +152,23 @@ async def test_a_message_is_completed_and_looks_as_on_the_platform(broker: Runni
     assert sorted(each.message_id for each in handler.given) == sorted(f"m{number}" for number in range(20))
 
 
+async def test_a_body_that_is_no_bytes_is_handed_over_as_text(broker: RunningBroker) -> None:
+    handler = Handler()
+    with (
+        ServiceBusClient.from_connection_string(broker.connection_string) as client,
+        client.get_queue_sender("one") as sender,
+    ):
+        bodies = ({"value_body": '{"a": 1}'}, {"value_body": b"raw"}, {"value_body": None}, {"value_body": [3]})
+        for body in (*bodies, {"sequence_body": [[1, 2], [3]]}):
+            sender.send_messages(AmqpAnnotatedMessage(**body))
+
+    async with listening(broker, handler):
+        await until(lambda: broker.is_empty("one"))
+
+    given = {each.get_body() for each in handler.given}
+    assert given == {b'{"a": 1}', b"raw", b"None", b"[3]", b"[[1, 2], [3]]"}
+
+
 async def test_no_more_calls_run_at_once_than_host_json_says(broker: RunningBroker) -> None:
     together = threading.Barrier(3)
     handler = Handler(waits_for(together))
@@ -189,6 +210,32 @@ async def test_a_message_stays_locked_for_as_long_as_its_function_runs(broker: R
         await until(lambda: broker.is_empty("one"))
 
     assert len(handler.given) == 1
+
+
+@pytest.mark.filterwarnings("ignore:unclosed (transport|<StreamWriter|<socket):ResourceWarning")
+async def test_a_lock_whose_renewal_met_a_lost_connection_is_renewed_over_the_next_one(
+    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, renew = threading.Event(), ServiceBusReceiver.renew_message_lock
+    renewals: list[Any] = []
+
+    async def lost_at_first(receiver: ServiceBusReceiver, message: Any, **options: Any) -> Any:
+        renewals.append(message.lock_token)
+        if len(renewals) == 1:
+            raise ServiceBusConnectionError(message="the connection is gone")
+        return await renew(receiver, message, **options)
+
+    monkeypatch.setattr(ServiceBusReceiver, "renew_message_lock", lost_at_first)
+    monkeypatch.setattr("bridge.container.listener.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("bridge.container.listener._half_of_lock", lambda _: 0.05)
+    handler = Handler(waits_for(may_end))
+    broker.send("one", [{}])
+
+    async with listening(broker, handler):
+        await until(lambda: renewals and renewals.count(renewals[0]) > 1)
+        may_end.set()
+        await until(lambda: broker.is_empty("one"))
+    gc.collect()
 
 
 async def test_a_call_that_is_stuck_is_given_up_and_told(broker: RunningBroker) -> None:

@@ -190,6 +190,19 @@ def test_a_container_without_keys_does_not_start(
     assert "BRIDGE_FUNCTION_KEYS is not set, and AUTH_MODE is key" in caplog.text
 
 
+@pytest.mark.parametrize("port", ["99999", "-1", "http", "\u0662", ""])
+def test_what_is_no_port_is_said_before_anything_is_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["python -m bridge.container", f"--port={port}"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == CANNOT_START
+    assert "is no port: give a whole number from 0 to 65535" in capsys.readouterr().err
+
+
 # Timers
 
 

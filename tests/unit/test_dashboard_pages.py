@@ -330,6 +330,31 @@ def test_a_wrong_address_says_what_would_be_right(bridge: Bridge, params: Mappin
     assert hint in look(bridge, "", 400, **params).text
 
 
+@pytest.mark.parametrize("said", ["rerun", "paid"])
+def test_an_address_cannot_say_that_a_run_was_accepted_which_is_none(bridge: Bridge, said: str) -> None:
+    assert "No such run" in look(bridge, "runs/anything", 404, said=said).text
+    if said == "paid":
+        assert "No such run" in look(bridge, f"runs/{night_run('x')}", 404, said=said).text
+
+
+@pytest.mark.parametrize("path", ["", "no-such-page"])
+def test_the_charset_is_left_to_the_platform_which_would_say_it_twice(bridge: Bridge, path: str) -> None:
+    assert visit(bridge, path).mimetype == "text/html"
+
+
+def test_a_refusal_says_to_which_trace_it_belongs(bridge: Bridge) -> None:
+    assert len(visit(bridge, "no-such-page").headers["x-trace-id"]) == 32
+
+
+def test_half_a_character_in_the_ledger_is_no_reason_for_no_page(
+    bridge: Bridge, ledger: MemoryLedger, clock: MemoryClock
+) -> None:
+    fact = events.bridge_fact("r-1", BridgeStatus.ACCEPTED, 1, clock.now(), pipeline="half \ud800", rerun_of="\udc00")
+    ledger.write(Records(run_events=(fact,)))
+
+    assert "half ?" in look(bridge).text
+
+
 def test_what_the_page_does_not_know_in_an_address_is_let_be(full: Bridge) -> None:
     assert look(full, utm_source="mail", q=" ").title.startswith("10 of 104")
 

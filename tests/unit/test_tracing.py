@@ -236,6 +236,25 @@ def test_a_span_says_what_was_asked_and_how_it_was_answered(told_of: Bridge, tol
     assert told.spans[1].status.is_unset, "who asks for what is not there has no fault of ours"
 
 
+@pytest.mark.parametrize(
+    ("url", "given", "route"),
+    [
+        ("http://h/api/v1/dashboard", {"path": ""}, "/api/v1/dashboard"),
+        ("http://h/api/v1/dashboard/runs/r-1", {"path": "runs/r-1"}, "/api/v1/dashboard/{path}"),
+        ("http://h/api/v1/dead-letters/a%20b/replay", {"id": "a b"}, "/api/v1/dead-letters/{id}/replay"),
+        ("http://[h/api/v1/runs", {}, ""),
+    ],
+)
+def test_a_route_has_names_in_the_place_of_what_differs(
+    told_of: Bridge, told: Recorded, url: str, given: dict[str, str], route: str
+) -> None:
+    request = func.HttpRequest(method="GET", url=url, headers={}, params={}, route_params=given, body=b"")
+
+    runs.pipelines(request, lambda: told_of)
+
+    assert (told.spans[0].attributes or {})["http.route"] == route
+
+
 def test_an_unreadable_message_is_told_too(told_of: Bridge, told: Recorded) -> None:
     queue_handlers.execute(message("{"), told_of)
 

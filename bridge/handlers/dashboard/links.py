@@ -24,9 +24,9 @@ class Links:
 
     def page(self, *parts: str, **query: object) -> str:
         """Of the page at these parts of the path; what is None or empty is left out of the query."""
-        path = "/".join((BASE, *(quote(part, safe="") for part in parts)))
+        path = "/".join((BASE, *(quote(part, safe="", errors="replace") for part in parts)))
         given = {name: str(value) for name, value in query.items() if value not in {None, ""}}
-        text = urlencode({**given, **self.hidden})
+        text = urlencode({**given, **self.hidden}, errors="replace")  # half a character is no reason for no page
         return f"{path}?{text}" if text else path
 
     @property

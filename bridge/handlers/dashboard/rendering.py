@@ -16,7 +16,7 @@ from bridge.handlers.dashboard.links import Links
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"  # the platform adds the charset, UTF-8
 #: Characters of one value that a page shows; the ledger has the whole.
 LONGEST = 20_000
 

@@ -13,11 +13,12 @@ from bridge.handlers.dashboard import actions, dead_letter_pages, overview_page,
 from bridge.handlers.dashboard.context import Visit
 from bridge.handlers.dashboard.links import BASE, Links
 from bridge.handlers.dashboard.rendering import Page, render
+from bridge.handlers.tracing import TRACE_HEADER
 from bridge.ports import Bridge
 
 PROBLEM = "application/problem+json"
 #: What a refusal says beside its page.
-KEPT = ("WWW-Authenticate", "Retry-After", "Allow", CORRELATION_HEADER)
+KEPT = ("WWW-Authenticate", "Retry-After", "Allow", CORRELATION_HEADER, TRACE_HEADER)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import azure.functions as func
 
 from bridge.domain.errors import PermanentError, RetryableError
 from bridge.domain.events import RunEvent
+from bridge.domain.identity import is_run_id
 from bridge.domain.links import query_url, studio_url
 from bridge.handlers.answers import problem
 from bridge.handlers.dashboard.actions import SAID
@@ -94,8 +95,9 @@ def _live(run_id: str, bridge: Bridge) -> Mapping[str, Any]:
 def _young(visit: Visit, run_id: str, query: PageQuery, story: Story | None) -> func.HttpResponse:
     """Of which nothing is recorded yet: what Azure ML says, or that it was accepted just now."""
     live = find_run(run_id, visit.bridge)
+    said = SAID.get(query.said or "") if is_run_id(run_id) else None
     seconds = visit.bridge.record_window.total_seconds() + 30
-    if live is None and story is None and query.said is None:
+    if live is None and story is None and said is None:
         detail = (
             f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
             f"shows up within about {seconds:.0f} seconds"
@@ -106,7 +108,7 @@ def _young(visit: Visit, run_id: str, query: PageQuery, story: Story | None) -> 
         visit.page("runs"),
         run_id=run_id,
         live=live,
-        said=SAID.get(query.said or ""),
+        said=said,
         seconds=round(seconds),
         studio_url=studio_url(live.get("studio_url")) if live else None,
     )
