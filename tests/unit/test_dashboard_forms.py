@@ -188,11 +188,9 @@ def test_where_the_platform_knows_people_a_stranger_may_sign_in(acting: Bridge) 
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "none"},
         {"sec-fetch-site": "cross-site", "origin": "https://app.test"},
+        {"origin": "https://app.test"},
         {"origin": "https://evil.test"},
         {"origin": "null"},
-        {"origin": "http://app.test"},
-        {"origin": "https://app.test.evil.test"},
-        {"origin": "https://app.test:444"},
     ],
     ids=str,
 )
@@ -204,12 +202,6 @@ def test_a_form_of_another_page_does_nothing(
 
     assert "the form was not sent from this page" in text
     assert sent(queues) == 0
-
-
-def test_an_old_browser_says_only_from_which_origin(acting: Bridge, queues: MemoryQueues) -> None:
-    went_to(send_form(acting, PATHS[0], headers={"origin": "https://app.test"}))
-
-    assert sent(queues) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x", KEY + "0", KEY.replace("0", "g"), "'; DROP TABLE RUN_EVENTS; --"])
