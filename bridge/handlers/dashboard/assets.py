@@ -11,8 +11,8 @@ from bridge.handlers.dashboard.links import BASE
 
 FOLDER = Path(__file__).with_name("assets")
 TYPES = {
-    "dashboard.css": "text/css; charset=utf-8",
-    "dashboard.js": "text/javascript; charset=utf-8",
+    "dashboard.css": "text/css",
+    "dashboard.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"

@@ -16,7 +16,8 @@ from bridge.handlers.dashboard.links import Links
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-HTML = "text/html; charset=utf-8"
+#: The host adds the charset.
+HTML = "text/html"
 #: Characters of one value that a page shows; the ledger has the whole.
 LONGEST = 20_000
 
