@@ -53,18 +53,20 @@ class Api:
             raise WrongUsage("the key would travel unencrypted: give an address with https://")
 
     def get(self, *path: str, **query: Any) -> Any:
-        """The answer. Raises: Refused."""
+        """The answer. Raises: Refused; WrongUsage."""
         return self._call("GET", path, {name: value for name, value in query.items() if value is not None}, None)
 
     def post(self, *path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The answer. Raises: Refused."""
+        """The answer. Raises: Refused; WrongUsage."""
         return self._call("POST", path, {}, None if body is None else lossless.dumps(body).encode())
 
     def _call(self, method: str, path: tuple[str, ...], query: Mapping[str, Any], body: bytes | None) -> Any:
         import requests
 
+        if not {"", ".", ".."}.isdisjoint(path):  # they would make it another address
+            raise WrongUsage("the id is empty, or cannot be one: is a variable of the shell not set?")
         base = self.url.rstrip("/").removesuffix("/v1").removesuffix("/api")
-        address = "/".join([base, "api", "v1", *(quote(part, safe="") for part in path)])
+        address = "/".join([base, "api", "v1", *(quote(part, safe="", errors="replace") for part in path)])
         with requests.Session() as session:
             session.trust_env = urlsplit(address).hostname not in LOOPBACK
             session.auth = self._sign  # so that no .netrc has a say

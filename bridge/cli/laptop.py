@@ -33,6 +33,14 @@ def endpoints() -> Mapping[str, Any]:
         raise WrongUsage(f"{file}: cannot be read, {error.strerror}") from error
     except ValueError as error:
         raise WrongUsage(f"{file}: {error}") from error
-    if not isinstance(document, dict) or not {"functions", "settings"} <= document.keys():
+    if not (isinstance(document, dict) and _is_whole(document)):
         raise WrongUsage(f"{file}: these are no endpoints of a laptop stack")
     return document
+
+
+def _is_whole(document: Mapping[str, Any]) -> bool:
+    """Whether it has what commands take from it."""
+    match document:
+        case {"functions": {"base_url": str(), "key": str()}, "settings": {}}:
+            return True
+    return False

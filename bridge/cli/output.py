@@ -87,12 +87,15 @@ def _write_to_terminal(header: Sequence[str], cells: Sequence[Sequence[str]]) ->
     from rich.table import Table
     from rich.text import Text
 
+    terminal = console(sys.stdout)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in header:
-        table.add_column(name, overflow="fold")
+    for name, *column in zip(header, *cells, strict=True):
+        # What a row is asked for by stays in one piece, to be copied, where that leaves room for the others.
+        is_whole = name == header[0] and 2 * max(map(len, column)) <= terminal.width
+        table.add_column(name, overflow="fold", no_wrap=is_whole)
     for row in cells:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    console(sys.stdout).print(table)
+    terminal.print(table)
 
 
 def _write_plain(cells: Sequence[Sequence[str]]) -> None:

@@ -67,6 +67,15 @@ def _top(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
+    try:
+        return _ended(arguments)
+    except BrokenPipeError:  # whoever read has seen enough, be it of results or of what went wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _ended(arguments: Sequence[str] | None) -> int:
+    """The exit code, after it was said why."""
     invocation = Invocation()
     try:
         return _run(sys.argv[1:] if arguments is None else arguments, invocation)
@@ -84,8 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
     except BridgeError as error:
         say(f"it did not work: {error}")
-    except BrokenPipeError:  # whoever read has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        raise
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from bridge.cli import following, moments
 from bridge.cli.api import Api
-from bridge.cli.failures import DONE, RUN_CANCELED, RUN_FAILED
+from bridge.cli.failures import DONE, RUN_CANCELED, RUN_FAILED, Refused
 from bridge.cli.following import Run, Wait
 from bridge.cli.output import write, write_json
 from bridge.cli.progress import working
 
 EXIT_CODES = (
     "Exit codes: 0 all completed, 3 one failed or was rejected, else 4 one was cancelled; "
-    "1 it could not be followed; 130 after Ctrl-C."
+    "1 it could not be followed, or no run fits the query; 130 after Ctrl-C."
 )
 #: Of what became of a run; everything else is RUN_FAILED.
 _CODES = {"COMPLETED": DONE, "CANCELED": RUN_CANCELED}
@@ -45,6 +45,8 @@ def _tailed(changes: Iterable[Run], *, as_json: bool) -> int:
             else:
                 write([_told(run)])
             sys.stdout.flush()
+    if not last:
+        raise Refused("no such runs: there is nothing to follow")
     codes = {_CODES.get(status, RUN_FAILED) for status in last.values()}
     return next((code for code in (RUN_FAILED, RUN_CANCELED) if code in codes), DONE)
 

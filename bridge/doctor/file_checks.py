@@ -32,7 +32,7 @@ def _pipelines(subject: Subject) -> Iterator[Finding]:
         catalogue = load_catalogue(path, workspaces=subject.settings.allowed_workspaces if is_known else None)
     except ConfigurationError as error:
         for problem in error.problems:
-            yield fail(PIPELINES, problem, mend=_edit(path, problem, "pipelines"))
+            yield fail(PIPELINES, problem, mend=_edit(subject, path, problem, "pipelines"))
         return
     subject.catalogue = catalogue
     yield ok(PIPELINES, f"{path.name}: {len(catalogue.names())} pipelines", _whose(subject))
@@ -50,11 +50,11 @@ def _rules(subject: Subject) -> Iterator[Finding]:
         loaded = load_rules(path, surroundings(subject.settings, subject.catalogue))
     except ConfigurationError as error:
         for problem in error.problems:
-            yield fail(RULES, problem, mend=_edit(path, problem, "rules"))
+            yield fail(RULES, problem, mend=_edit(subject, path, problem, "rules"))
         return
     subject.rules = loaded.rules
     for warning in loaded.warnings:
-        yield warn(RULES, warning, mend=_edit(path, warning, "rules"))
+        yield warn(RULES, warning, mend=_edit(subject, path, warning, "rules"))
     if not loaded.warnings:
         yield ok(RULES, f"{path.name}: {len(loaded.rules.all)} rules", _whose(subject))
 
@@ -63,7 +63,7 @@ def _whose(subject: Subject) -> str:
     return "of this checkout; the app has the one that was deployed with it" if subject.is_elsewhere else ""
 
 
-def _edit(path: Path, problem: str, group: str) -> str:
+def _edit(subject: Subject, path: Path, problem: str, group: str) -> str:
     line = _LINE.match(problem)
     place = f"{path}, line {line[1]}" if line else str(path)
-    return f"edit {place}; then: python -m bridge {group} check"
+    return f"edit {place}; then: {subject.mends.own_command(group, 'check')}"

@@ -32,6 +32,13 @@ class Mends:
             return f"in {place}, leave out {name}"
         return f"az functionapp config appsettings delete {self._app()} --setting-names {shlex.quote(name)}"
 
+    def own_command(self, *words: str) -> str:
+        """One of `python -m bridge` that needs the app's settings: it finds them where the doctor did."""
+        place: tuple[str, ...] = ("--local",) if self.is_local else ()
+        if self.settings_file is not None:
+            place = ("--settings", str(self.settings_file))
+        return command("python", "-m", "bridge", *words, *place)
+
     def restart(self) -> str:
         return "python -m bridge.local up" if self.is_local else f"az functionapp restart {self._app()}"
 

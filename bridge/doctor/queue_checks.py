@@ -126,7 +126,7 @@ def _resource(subject: Subject, queue: Queue, path: str) -> Iterator[Finding]:
         return
     properties: Mapping[str, Any] = resource.get("properties") or {}
     yield from _shape(subject, queue, properties)
-    yield _dead(queue, name, int((properties.get("countDetails") or {}).get("deadLetterMessageCount") or 0))
+    yield _dead(subject, queue, int((properties.get("countDetails") or {}).get("deadLetterMessageCount") or 0))
     if subject.principal_id:
         yield _roles(subject, name, path)
 
@@ -151,16 +151,17 @@ def _change(subject: Subject, queue: Queue, options: tuple[str, ...]) -> str:
     return f"{delete}    # when it is empty\n{creation(queue, name, *namespace(subject))}"
 
 
-def _dead(queue: Queue, name: str, count: int, more: str = "") -> Finding:
+def _dead(subject: Subject, queue: Queue, count: int, more: str = "") -> Finding:
+    name = subject.settings.queues[queue]
     if not count:
         return ok(DEAD, f"{name}: no dead letter waits")
     what = f"{name}: {more}{count} dead {'letter waits' if count == 1 else 'letters wait'}"
     if queue is Queue.RUN_EVENTS:
         cause = "rows of the ledger are missing: no function takes the dead letters of this queue"
-        mend = command("python", "-m", "bridge", "dead-letters", "replay", "--broker", name, "--all")
+        mend = subject.mends.own_command("dead-letters", "replay", "--broker", queue, "--all")
         return warn(DEAD, what, cause=cause, mend=mend)
     cause = "the app takes them out and writes them into DEAD_LETTERS: is it running?"
-    mend = command("python", "-m", "bridge", "dead-letters", "list", "--broker")
+    mend = subject.mends.own_command("dead-letters", "list", "--broker")
     return warn(DEAD, what, cause=cause, mend=mend)
 
 
@@ -176,7 +177,7 @@ def _peeked(subject: Subject) -> Iterator[Finding]:
         except BridgeError as error:
             yield skipped(DEAD, f"{name}: its dead letters are not looked at", str(error))
         else:
-            yield _dead(queue, name, count, more="at least " if count >= LOOKED_AT else "")
+            yield _dead(subject, queue, count, more="at least " if count >= LOOKED_AT else "")
 
 
 def _roles(subject: Subject, name: str, path: str) -> Finding:

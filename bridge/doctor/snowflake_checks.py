@@ -20,6 +20,8 @@ ACCOUNT_SCRIPT = "010_account.sql"
 #: A role that is not there, or not granted to the user.
 ROLE_REFUSED = frozenset({390186, 390189})
 NO_WAREHOUSE = 606
+#: The connector's own numbers: time was up, no connection. A refusal has one of Snowflake's.
+NO_ANSWER = frozenset({14, 250001})
 
 
 def check_snowflake(subject: Subject) -> Iterator[Finding]:
@@ -97,8 +99,20 @@ def _refused(subject: Subject, error: SnowflakeRefused) -> Finding:
     if error.number in ROLE_REFUSED:
         what = f"{settings.user} may not have the role {settings.role}"
         return fail(ROLE, what, cause=str(error), mend=_grant_role(settings))
+    if error.number in NO_ANSWER:
+        return _unreached(subject, error)
     what = f"Snowflake refuses the login of {settings.user} by {settings.authenticator}"
     return fail(LOGIN, what, cause=str(error), mend=_login_mend(subject))
+
+
+def _unreached(subject: Subject, error: SnowflakeRefused) -> Finding:
+    account = subject.settings.snowflake.account
+    cause = f"{error}; is SNOWFLAKE_ACCOUNT right, and may this machine reach it?"
+    if subject.mends.is_local:
+        mend = subject.mends.restart()
+    else:
+        mend = subject.mends.set_setting("SNOWFLAKE_ACCOUNT", "<organization>-<account>")
+    return fail(LOGIN, f"Snowflake does not answer for the account {account}", cause=cause, mend=mend)
 
 
 def _grant_role(settings: SnowflakeSettings) -> str:

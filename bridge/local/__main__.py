@@ -8,12 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import astuple, fields
 from pathlib import Path
 
 from bridge.cli.laptop import endpoints_file
 from bridge.local.announcement import announced
 from bridge.local.control_server import control_server
-from bridge.local.processes import DidNotStart
+from bridge.local.endpoints import Ports
+from bridge.local.processes import DidNotStart, taken_ports
 from bridge.local.stack import Stack, local_stack
 
 #: What `func start` wants besides the app's own settings; the timer keeps its lease in Azurite.
@@ -66,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     chaos.add_argument("--report", type=_file, metavar="FILE", help="also write what was found to FILE, as JSON")
     up = commands.add_parser("up", help="start everything and stay up until Ctrl-C")
     up.add_argument("--endpoints", type=_file, metavar="FILE", help="also write the endpoints to FILE, as JSON")
-    up.add_argument("--port-base", type=int, metavar="N", help="use ports N and following (default: free ones)")
+    up.add_argument("--port-base", type=_port_base, metavar="N", help="use ports N and following (default: free ones)")
     up.add_argument("--no-host", action="store_true", help="without the Functions host: run `func start` yourself")
     up.add_argument("--write-settings", type=_file, metavar="FILE", help="write the app's settings for `func start`")
     up.add_argument(
@@ -93,6 +95,13 @@ def _at_least(least: int) -> Callable[[str], int]:
     return number
 
 
+def _port_base(text: str) -> int:
+    last = 65536 - len(fields(Ports))
+    if not text.isdecimal() or not 0 < int(text) <= last:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1 to {last}, so that all fit behind it")
+    return int(text)
+
+
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not name or not equals:
@@ -109,6 +118,7 @@ def _file(text: str) -> Path:
 
 
 def _up(arguments: argparse.Namespace) -> int:
+    _check_ports(arguments.port_base, has_host=not arguments.no_host)
     print("starting …", flush=True)
     settings = dict(arguments.setting)
     with (
@@ -119,6 +129,17 @@ def _up(arguments: argparse.Namespace) -> int:
         _announce(stack, arguments, where)
         threading.Event().wait()
     return 0
+
+
+def _check_ports(base: int | None, *, has_host: bool) -> None:
+    """Raises: DidNotStart, in place of whatever a server says of its port."""
+    if base is None:
+        return
+    ports = Ports.choose(base)
+    taken = taken_ports(port for port in astuple(ports) if has_host or port != ports.functions)
+    if taken:
+        many = f"ports {', '.join(map(str, taken))} are" if taken[1:] else f"port {taken[0]} is"
+        raise DidNotStart(f"{many} taken by another program: end it, or give another --port-base")
 
 
 def _announce(stack: Stack, arguments: argparse.Namespace, where: str) -> None:

@@ -6,9 +6,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from socket import socket
+from socket import SO_REUSEADDR, SOL_SOCKET, socket
 
 ROOT = Path(__file__).parents[2]
 #: The emulators' interpreter: a second environment, because fakesnow wants another connector than the app.
@@ -143,6 +143,19 @@ def minimal_environment() -> dict[str, str]:
     """Only what a process needs to run: no credential of the developer's reaches an emulator."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"} | OFFLINE
+
+
+def taken_ports(ports: Iterable[int]) -> list[int]:
+    """Those at which somebody else listens on this machine."""
+    taken = []
+    for port in ports:
+        with socket() as probe:
+            probe.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)  # connections that have just ended are nobody
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                taken.append(port)
+    return taken
 
 
 def free_port() -> int:

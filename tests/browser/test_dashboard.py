@@ -205,7 +205,7 @@ def pages(driver: Driver) -> dict[str, tuple[str, dict[str, str]]]:
     letter = driver.sql("SELECT dead_letter_id FROM dead_letters WHERE run_id = ?", GAVE_UP)[0][0]
     return {
         "overview": ("", {}),
-        "nothing-found": ("", {"q": "no such thing"}),
+        "nothing-found": ("", {"q": "no such thing " + "w" * 150}),
         "run": (f"/runs/{FAILED}", {}),
         "run-with-letter": (f"/runs/{GAVE_UP}", {"live": "1", "said": "cancel"}),
         "dead-letters": ("/dead-letters", {}),

@@ -375,7 +375,7 @@ def test_a_dead_letter_that_nobody_takes_is_told_with_its_replay(planted: list[F
     found = faults(planted)["queues.dead-letters"]
 
     assert found.what == "run-events: 1 dead letter waits"
-    assert found.mend == "python -m bridge dead-letters replay --broker run-events --all"
+    assert found.mend == "python -m bridge dead-letters replay --broker run-events --all --local"
 
 
 def test_a_missing_grant_is_told_with_the_statement(planted: list[Finding]) -> None:

@@ -86,7 +86,7 @@ class Seen(HTMLParser):
 def seen(answer: func.HttpResponse, status: int = 200) -> Seen:
     """The page that the answer is; anything else fails the test."""
     assert answer.status_code == status, answer.get_body().decode()
-    assert answer.mimetype == "text/html"
+    assert (answer.mimetype, answer.charset) == ("text/html", "utf-8"), "of which the host makes one header"
     assert answer.headers["x-correlation-id"]
     page = Seen()
     page.feed(answer.get_body().decode())

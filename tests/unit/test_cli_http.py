@@ -136,6 +136,28 @@ def test_what_is_asked_of_one_thing_goes_to_its_address(
     assert capsys.readouterr().out == "status: TAKEN\n"
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize(
+    "command",
+    [("runs", "show"), ("runs", "cancel"), ("runs", "rerun"), ("dead-letters", "show"), ("dead-letters", "replay")],
+)
+def test_an_id_that_would_make_it_another_address_is_not_sent(
+    command: tuple[str, str], name: str, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, name]) == 2
+
+    assert app.requests == []
+    assert capsys.readouterr().err == "the id is empty, or cannot be one: is a variable of the shell not set?\n"
+
+
+def test_an_id_in_another_encoding_is_only_unknown(app: App) -> None:
+    app.status = 404
+
+    assert main(["runs", "show", "r-\udcff"]) == 1  # as Python reads a byte of an argument that is no UTF-8
+
+    assert app.requests == [("GET", "/api/v1/runs/r-%3F", None)]
+
+
 def test_dead_letters_are_listed_as_a_table(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     app.answer = {
         "dead_letters": [

@@ -143,6 +143,14 @@ def test_runs_of_a_query_are_followed_until_all_have_ended(
     assert {path for _, path, _ in app.requests} == {"/api/v1/runs?pipeline=train&limit=2"}
 
 
+def test_a_query_that_no_run_fits_is_no_success(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    answers([listed()])
+
+    assert main(["runs", "tail", "--pipeline", "trian"]) == 1
+
+    assert capsys.readouterr().err == "no such runs: there is nothing to follow\n"
+
+
 def test_with_forever_new_runs_are_seen_too_until_ctrl_c(
     answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.answering_app import App
 
 ROOT = Path(__file__).parents[2]
+RUN = "r-tvtfimrig4yi6cq27taz3ia22v"
 #: A title, a colour and a link for the terminal, and markup for rich.
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e [red]no[/red] [link=http://x]x[/link] :smiley:"
 WRITTEN_OUT = "\\x1b]0;owned\\x07\\x1b[31m\\u202e [red]no[/red] [link=http://x]x[/link] :smiley:"
@@ -59,6 +60,15 @@ def test_a_terminal_gets_colours_and_folded_columns_and_nothing_of_what_steers_i
     assert "\u202e" not in text
 
 
+@pytest.mark.parametrize(("columns", "is_whole"), [("80", True), ("40", False)])
+def test_an_id_stays_in_one_piece_where_there_is_room(columns: str, is_whole: bool, app: App) -> None:
+    run = {"run_id": RUN, "status": "FAILED", "pipeline": "churn-training", "error_code": "UNKNOWN_PIPELINE"}
+    times = {"accepted_at": "2026-11-20T12:24:29Z", "ended_at": "2026-11-20T12:24:30Z"}
+    app.answer = {"runs": [{**run, **times}]}
+
+    assert (RUN in at_terminal("runs", "list", COLUMNS=columns)) is is_whole
+
+
 def test_a_terminal_without_colours_gets_none(app: App) -> None:
     app.answer = RUNS
 
@@ -75,6 +85,19 @@ def test_a_pipe_gets_plain_columns_that_are_cut_nowhere(app: App) -> None:
     assert header.startswith("RUN_ID  STATUS  PIPELINE")
     assert WRITTEN_OUT in row
     assert row.endswith("X" * 300)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_reader_who_has_seen_enough_is_no_defect(status: int, app: App) -> None:
+    app.status, app.answer = status, {"run_id": RUN, "detail": "not here"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "bridge", "runs", "show", RUN, "--json"]
+
+    ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (1, "")
 
 
 def test_one_run_is_shown_at_a_terminal_without_what_steers_it(app: App) -> None:

@@ -102,6 +102,22 @@ def test_pages_are_linked_and_keep_the_filter(full: Bridge) -> None:
     assert "There is no such page of runs" in look(full, page="9").text
 
 
+@pytest.mark.parametrize(("path", "what"), [("dead-letters", "dead letters"), ("rules", "decisions")])
+def test_a_page_past_the_end_does_not_say_that_there_was_nothing(full: Bridge, path: str, what: str) -> None:
+    text = look(full, path, page="9").text
+
+    assert f"There is no such page of {what}" in text
+    assert "No dead letter" not in text
+    assert "No rule" not in text
+
+
+@pytest.mark.parametrize(("path", "name"), [("", "pipeline"), ("dead-letters", "queue"), ("rules", "rule")])
+def test_a_filter_in_force_stands_in_its_list(full: Bridge, path: str, name: str) -> None:
+    answer = visit(full, path, params={name: "gone-by-now"})
+
+    assert '<option value="gone-by-now" selected>' in answer.get_body().decode()
+
+
 def test_numbers_stand_in_a_table_too(full: Bridge) -> None:
     text = look(full).text
 
@@ -309,7 +325,7 @@ def test_rules_show_what_they_did_and_on_demand_what_they_let_be(full: Bridge) -
 
     assert "tell-of-failures RunEnded REFUSED the receiver answered 410: it is gone" in text
     assert "deploy-production-models ModelRegistered" in text
-    assert "No rule acted" in look(full, "rules", rule="no-such-rule").text
+    assert "did not act in the last" in look(full, "rules", rule="no-such-rule").text
     assert look(full, "rules", show="all").text
 
 

@@ -94,3 +94,11 @@ def test_a_setting_is_mended_where_the_deployment_keeps_it() -> None:
     assert of_app == "az functionapp config appsettings set --name my-app --resource-group my-group --settings 'A=b c'"
     assert of_file == 'in local.settings.json, under "Values": "A": "b\\"c"'
     assert Mends(is_local=True).set_setting("A", "b") == "python -m bridge.local up --setting A=b"
+
+
+def test_a_command_of_our_own_finds_the_settings_where_the_doctor_did() -> None:
+    words = ("dead-letters", "list", "--broker")
+
+    assert Mends(is_local=True).own_command(*words) == "python -m bridge dead-letters list --broker --local"
+    assert Mends(settings_file=Path("my file.json")).own_command(*words).endswith("--broker --settings 'my file.json'")
+    assert Mends().own_command(*words) == "python -m bridge dead-letters list --broker"

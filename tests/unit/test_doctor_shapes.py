@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bridge.doctor import snowflake_session
 from bridge.doctor.findings import Status
 from bridge.doctor.ledger_shape import VIEWS, tables
 from bridge.doctor.permissions import Permissions
@@ -13,6 +14,7 @@ from bridge.doctor.setting_checks import examples
 from bridge.doctor.snowflake_checks import check_snowflake
 from bridge.domain.inputs import InputType
 from bridge.domain.queues import Queue
+from bridge.local.processes import free_port
 from tests.unit.doctor_subject import subject_of
 
 RIGHT: dict[str, Any] = {
@@ -110,3 +112,15 @@ def test_a_login_that_only_the_apps_identity_can_make_is_left_out_elsewhere(monk
     assert found.status is Status.SKIPPED
     assert "managed identity" in found.cause
     assert "SNOWFLAKE_AUTHENTICATOR=PROGRAMMATIC_ACCESS_TOKEN" in found.mend
+
+
+def test_a_snowflake_that_does_not_answer_is_no_refused_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snowflake_session, "LOGIN_SECONDS", 1)
+    host = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(free_port()), "SNOWFLAKE_PROTOCOL": "http"}
+    login = {"SNOWFLAKE_AUTHENTICATOR": "SNOWFLAKE", "SNOWFLAKE_PASSWORD": "p", "SNOWFLAKE_ACCOUNT": "my-acount"}
+
+    (found,) = check_snowflake(subject_of({**examples(), **host, **login}))
+
+    assert found.what == "Snowflake does not answer for the account my-acount"
+    assert "is SNOWFLAKE_ACCOUNT right" in found.cause
+    assert "'SNOWFLAKE_ACCOUNT=<organization>-<account>'" in found.mend

@@ -59,7 +59,9 @@ def test_without_a_stack_local_says_how_to_start_one(file: Path, capsys: pytest.
     assert capsys.readouterr().err == "no laptop stack runs here: start one with python -m bridge.local up\n"
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"functions": {}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"functions": {}}', '{"functions": {}, "settings": {}}', '{"functions": 5, "settings": 5}']
+)
 def test_a_file_with_something_else_is_told(content: str, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.parent.mkdir()
     file.write_text(content)

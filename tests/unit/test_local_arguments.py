@@ -1,5 +1,6 @@
 """Arguments of `python -m bridge.local` that make no sense are refused at once, in plain words."""
 
+import socket
 import sys
 
 import pytest
@@ -17,6 +18,8 @@ from bridge.local.__main__ import main
         (["chaos", "--report", "/nowhere/at/all"], "argument --report: '/nowhere/at/all' is no file in a directory"),
         (["chaos", "--report", "/"], "argument --report: '/' is no file in a directory"),
         (["up", "--endpoints", "/nowhere/at/all"], "argument --endpoints: '/nowhere/at/all' is no file in a directory"),
+        (["up", "--port-base", "many"], "argument --port-base: 'many' is no port from 1 to"),
+        (["up", "--port-base", "65530"], "argument --port-base: '65530' is no port from 1 to"),
         (["up", "--setting", "NAME"], "argument --setting: 'NAME' is no NAME=VALUE"),
     ],
 )
@@ -30,6 +33,18 @@ def test_it_says_what_is_wrong(
 
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setattr(sys, "argv", ["bridge.local", "up", "--port-base", str(min(port - 3, 65_522))])
+
+        assert main() == 1
+
+    told = capsys.readouterr().err
+    assert f"{port}" in told
+    assert "taken by another program: end it, or give another --port-base" in told
 
 
 @pytest.mark.parametrize(("value", "keeps"), [(None, False), ("", False), ("0", False), ("1", True)])

@@ -41,9 +41,12 @@ class PageQuery(Shape):
         return (self.page - 1) * ROWS
 
 
-def choices(values: Iterable[str]) -> list[tuple[str, str]]:
-    """For a list to choose from: each value with its name, and no choice first."""
-    return [("", "All"), *((str(value), str(value)) for value in values)]
+def choices(values: Iterable[str], current: str | None) -> list[tuple[str, str]]:
+    """For a list to choose from: each value with its name, and no choice first; what is chosen is always among them."""
+    names = [str(value) for value in values]
+    if current is not None and current not in names:
+        names.append(current)
+    return [("", "All"), *((name, name) for name in names)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ def listing(visit: Visit) -> func.HttpResponse:
         letters=letters[:ROWS],
         runs=visit.bridge.ledger.runs_by_id(run_ids) if run_ids else {},
         has_more=len(letters) > ROWS,
-        queues=choices(Queue),
+        queues=choices(Queue, query.queue),
     )
 
 

@@ -67,7 +67,9 @@ def show(visit: Visit) -> func.HttpResponse:
         tabs=_tabs(totals.together, query.status),
         runs=[_dated(run) for run in found.runs[:ROWS]],
         has_more=len(found.runs) > ROWS,
-        pipelines=choices(sorted({*visit.bridge.catalogue.names(), *(name for name in totals.pipelines if name)})),
+        pipelines=choices(
+            sorted({*visit.bridge.catalogue.names(), *(name for name in totals.pipelines if name)}), query.pipeline
+        ),
         example=next(iter(visit.bridge.catalogue.names()), "my-pipeline"),
         plots=plots(totals.spans, reach.every, totals.together),
         span_titles=[title_of(span, reach.every) for span in totals.spans],

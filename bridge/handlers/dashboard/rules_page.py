@@ -31,7 +31,7 @@ def show(visit: Visit) -> func.HttpResponse:
         times=TIMES,
         decisions=found[:ROWS],
         has_more=len(found) > ROWS,
-        rules=choices(rule.name for rule in visit.bridge.reactions.rules.all),
+        rules=choices((rule.name for rule in visit.bridge.reactions.rules.all), query.rule),
     )
 
 
