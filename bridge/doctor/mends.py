@@ -39,6 +39,10 @@ class Mends:
             place = ("--settings", str(self.settings_file))
         return command("python", "-m", "bridge", *words, *place)
 
+    def wake(self, otherwise: str) -> str:
+        """What to do when a service does not answer: on a laptop it is the stack that does not run."""
+        return "python -m bridge.local up" if self.is_local else otherwise
+
     def restart(self) -> str:
         return "python -m bridge.local up" if self.is_local else f"az functionapp restart {self._app()}"
 

@@ -79,7 +79,8 @@ def _links(subject: Subject, queue: Queue, errors: Mapping[str, BridgeError | No
         elif error is not None:
             cause = f"{error}; is {_address(subject)} right, and may this machine reach it?"
             mend = command("az", "servicebus", "namespace", "show", *_named(subject), "--query", "status")
-            yield fail(EXISTS, f"Service Bus does not answer for {name}", cause=cause, mend=mend)
+            what = f"Service Bus does not answer for {name}"
+            yield fail(EXISTS, what, cause=cause, mend=subject.mends.wake(mend))
             return
     subject.queues.add(queue)
     if not any(errors.values()):

@@ -42,7 +42,9 @@ def _finding(subject: Subject, name: str) -> Finding:
         what = f"workspace {name} may not be read"
         return fail(CHECK, what, cause=str(error), mend=_grant(settings, name))
     except BridgeError as error:
-        return fail(CHECK, f"workspace {name} could not be asked for", cause=str(error), mend="try again")
+        return fail(
+            CHECK, f"workspace {name} could not be asked for", cause=str(error), mend=subject.mends.wake("try again")
+        )
     if found is None:
         return _missing(subject, name)
     subject.workspaces.add(name)

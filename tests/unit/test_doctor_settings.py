@@ -93,6 +93,8 @@ def test_a_setting_is_mended_where_the_deployment_keeps_it() -> None:
 
     assert of_app == "az functionapp config appsettings set --name my-app --resource-group my-group --settings 'A=b c'"
     assert of_file == 'in local.settings.json, under "Values": "A": "b\\"c"'
+    assert Mends(is_local=True).wake("try again") == "python -m bridge.local up"
+    assert Mends(app="my-app").wake("try again") == "try again"
     assert Mends(is_local=True).set_setting("A", "b") == "python -m bridge.local up --setting A=b"
 
 

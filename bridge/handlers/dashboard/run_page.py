@@ -189,7 +189,7 @@ def _facts(run: Mapping[str, Any], story: Story) -> Sequence[tuple[str, str]]:
         "Workspace": run["workspace"],
         "Query": run["query_id"],
         "Batch": run["query_batch_id"],
-        "Row": f"{run['row_number']} of {run['batch_rows']}" if run["batch_rows"] else None,
+        "Row": f"number {run['row_number']}, counted from 0, of {run['batch_rows']}" if run["batch_rows"] else None,
         "Correlation id": run["correlation_id"],
         "Trace id": run["trace_id"],
         "Fingerprint": run["fingerprint"],
