@@ -1,30 +1,21 @@
-"""The ledger through snowflake-connector-python: one connection a process, made again when it is lost."""
+"""The ledger through snowflake-connector-python: a session for the app's work, and one for what people look at."""
 
-import logging
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bridge.adapters.snowflake_session import TURN_SECONDS, Session
 from bridge.adapters.statements import read_statements
-from bridge.domain.errors import RefusedData, RetryableError, ServiceUnavailable
+from bridge.domain.errors import RetryableError, ServiceUnavailable
 from bridge.domain.records import TABLES, ActionStatus, AmlEvent, Records
-from bridge.domain.signals import SILENT, Attributes, Span, SpanKind, Telemetry
-from bridge.payloads import lossless
+from bridge.domain.signals import SILENT, Telemetry
 from bridge.payloads.commands import timestamp
 from bridge.payloads.records import row_texts
 from bridge.ports import DeadLetterFilter, DecisionFilter, RunFilter, RunSearch
 
-log = logging.getLogger(__name__)
 STATEMENTS = read_statements(Path(__file__).with_name("snowflake.sql"))
-LOGIN_SECONDS = 20
-REQUEST_SECONDS = 60
-QUERY_SECONDS = 90
-#: How long a statement waits for those before it.
-TURN_SECONDS = 60
 #: What is only asked to spare work waits for less, and not at all for a while after it got no answer.
 HINT_SECONDS = 10
 HINT_PAUSE_SECONDS = 30
@@ -32,13 +23,18 @@ HINT_PAUSE_SECONDS = 30
 BIND_LIMIT = 4_000_000
 #: Ids that are bound one by one in one statement.
 IDS_LIMIT = 1000
-#: Session is gone, session token expired, connection closed.
-LOST_SESSION = frozenset({390111, 390112, 390114, 250002})
-#: SQLSTATE classes of values that a column does not take.
-DATA_CLASSES = ("22",)
-#: Within that class only these numbers are about values; others are a suspended warehouse or a missing database.
-DATA_ERRORS = range(100_000, 101_000)
-SEMI_STRUCTURED = frozenset({"INPUTS", "OUTPUTS", "PAYLOAD", "DATA"})
+#: What people look at. They may wait for each other, but neither runs nor rows may wait for them.
+OF_PEOPLE = frozenset(
+    {
+        "search_runs",
+        "run_totals",
+        "run_surroundings",
+        "list_decisions",
+        "list_runs",
+        "runs_on_page",
+        "list_dead_letters",
+    }
+)
 
 
 class SnowflakeLedger:
@@ -46,10 +42,7 @@ class SnowflakeLedger:
 
     def __init__(self, arguments: Mapping[str, Any], telemetry: Telemetry = SILENT) -> None:
         #: For `snowflake.connector.connect`: account, identity, database and schema.
-        self._arguments = arguments
-        self._telemetry = telemetry
-        self._lock = threading.Lock()
-        self._connection: Any = None
+        self._work, self._people = (Session(arguments, telemetry) for _ in range(2))
         #: By the process's own clock.
         self._hints_pause_until = 0.0
 
@@ -128,8 +121,8 @@ class SnowflakeLedger:
         return self._execute("list_decisions", [*binds, wanted.limit, wanted.offset])
 
     def close(self) -> None:
-        with self._lock:
-            self._drop()
+        self._work.close()
+        self._people.close()
 
     def _runs(self, name: str, run_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         return {str(found["run_id"]): found for found in self._by_ids(name, run_ids)}
@@ -142,106 +135,9 @@ class SnowflakeLedger:
             found += self._execute(name, wanted[start : start + IDS_LIMIT], wait)
         return found
 
-    @contextmanager
-    def _turn(self, name: str, seconds: float) -> Iterator[None]:
-        """One statement at a time; who would wait for long behind one that hangs is told that there is no answer."""
-        if not self._lock.acquire(timeout=seconds):
-            raise ServiceUnavailable(f"Snowflake does not answer: {name} waited behind other statements")
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    def _telling(self, name: str) -> AbstractContextManager[Span]:
-        attributes: Attributes = {
-            "db.system.name": "snowflake",
-            "db.namespace": f"{self._arguments.get('database')}|{self._arguments.get('schema')}",
-            "db.operation.name": STATEMENTS[name].partition(" ")[0].upper(),
-            "db.query.summary": name,
-            "server.address": str(self._arguments.get("host") or self._arguments.get("account")),
-        }
-        return self._telemetry.span(name, SpanKind.CLIENT, attributes=attributes)
-
     def _execute(self, name: str, binds: Sequence[Any], wait: float = TURN_SECONDS) -> list[dict[str, Any]]:
-        """Run one statement, once more on a new connection when the old one turns out to be lost."""
-        with self._turn(name, wait), self._telling(name), _translated(name):
-            try:
-                return self._once(name, binds)
-            except Exception as error:
-                connection = self._connection
-                if connection is None or _is_about_data(error):
-                    raise
-                lost = _is_lost(error, connection)
-                self._drop()  # whatever was wrong with it, the next statement begins anew
-                if not lost:
-                    raise
-                log.info("the Snowflake session was lost; connecting again")
-                return self._once(name, binds)
-
-    def _once(self, name: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
-        if self._connection is None:
-            self._connection = _connect(self._arguments)
-        with self._connection.cursor() as cursor:
-            # A statement with such a list has no other binds.
-            text = STATEMENTS[name].replace("IN (?)", f"IN ({', '.join('?' * len(binds))})")
-            cursor.execute(text, tuple(binds), timeout=QUERY_SECONDS)
-            if name.startswith("insert_"):
-                return []
-            names = [str(column[0]) for column in cursor.description]
-            return [_plain(dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            try:
-                self._connection.close()
-            except Exception:
-                log.info("the lost connection could not be closed", exc_info=True)
-            self._connection = None
-
-
-def _connect(arguments: Mapping[str, Any]) -> Any:
-    import snowflake.connector
-
-    return snowflake.connector.connect(
-        **arguments,
-        paramstyle="qmark",
-        login_timeout=LOGIN_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-        query_timeout=QUERY_SECONDS,
-        client_session_keep_alive=False,
-        enable_server_session_keep_alive_auto_detection=False,
-        session_parameters={"QUERY_TAG": "aml-bridge", "TIMEZONE": "UTC"},
-    )
-
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """The connector's errors by what has to be done next: only refused values are the records' own fault."""
-    from snowflake.connector import errors
-
-    try:
-        yield
-    except (errors.IntegrityError, errors.ProgrammingError) as error:
-        if _is_about_data(error):
-            raise RefusedData(
-                f"Snowflake refused a value: {error.raw_msg or error.msg}", code=str(error.errno)
-            ) from error
-        # A missing table or grant: someone will mend it, and until then nothing may be lost.
-        raise RetryableError(f"Snowflake refused {name}: {error.errno} {error.raw_msg or error.msg}") from error
-    except errors.Error as error:
-        raise ServiceUnavailable(f"Snowflake did not answer {name}: {type(error).__name__} {error.errno}") from error
-    except OSError as error:
-        raise ServiceUnavailable(f"Snowflake could not be reached for {name}: {type(error).__name__}") from error
-
-
-def _is_about_data(error: Any) -> bool:
-    """Whether other values would be taken. A NULL where none may be is an IntegrityError of the same class."""
-    state, number = str(getattr(error, "sqlstate", None) or ""), getattr(error, "errno", None)
-    return state.startswith(DATA_CLASSES) and number in DATA_ERRORS
-
-
-def _is_lost(error: Exception, connection: Any) -> bool:
-    return getattr(error, "errno", None) in LOST_SESSION or bool(connection.is_closed())
+        session = self._people if name in OF_PEOPLE else self._work
+        return session.execute(name, STATEMENTS[name], binds, wait)
 
 
 def _binds(rows: Iterable[str]) -> Iterator[str]:
@@ -256,19 +152,6 @@ def _binds(rows: Iterable[str]) -> Iterator[str]:
         size += len(text) + 1
     if texts:
         yield f"[{','.join(texts)}]"
-
-
-def _plain(columns: dict[str, Any]) -> dict[str, Any]:
-    """Lower-case names and JSON-able values; VARIANT comes from the connector as JSON text."""
-    return {name.lower(): _value(name, value) for name, value in columns.items()}
-
-
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, str) and name.upper() in SEMI_STRUCTURED:
-        return lossless.loads(value)
-    if isinstance(value, datetime):
-        return timestamp(value)
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _search_binds(wanted: RunSearch) -> list[Any]:

@@ -23,7 +23,7 @@ from bridge.domain.statuses import BridgeStatus, JobStatus, Note
 from bridge.local.stack import Stack
 from bridge.payloads import bodies
 from bridge.payloads.records import ledger_rows
-from bridge.ports import DeadLetterFilter, Ledger, RunFilter
+from bridge.ports import DeadLetterFilter, Ledger, RunFilter, RunSearch
 from bridge.settings.app_settings import Settings
 from tests.contract.ledgers import KINDS, ledger_of_kind
 
@@ -234,6 +234,17 @@ def test_a_missing_value_that_must_be_there_is_refused_data(settings: Settings) 
 
     with pytest.raises(RefusedData):
         real.write(Records(dead_letters=(replace(bad, queue=None),)))  # type: ignore[arg-type]
+    real.close()
+
+
+def test_what_people_look_at_holds_up_neither_runs_nor_rows(settings: Settings) -> None:
+    real, run_id = SnowflakeLedger(settings.snowflake.connection_arguments()), new_run()
+    with real._people._turn("search_runs", 0):  # a slow search
+        real.write(Records(run_events=(accepted(run_id),)))
+        assert real.run(run_id) is not None
+    with real._work._turn("insert_run_events", 0):  # and the other way round
+        found = real.search(RunSearch(since=NOW - timedelta(days=1), text=run_id))
+    assert [row["run_id"] for row in found] == [run_id]
     real.close()
 
 

@@ -27,7 +27,7 @@ CONNECTING = {
     "bridge/adapters/eventgrid.py": "the settings' topics",
     "bridge/adapters/servicebus.py": "the settings' namespace",
     "bridge/adapters/shared_sender.py": "that of the sender that it is given",
-    "bridge/adapters/snowflake.py": "the settings' account",
+    "bridge/adapters/snowflake_session.py": "the settings' account",
     "bridge/adapters/transport.py": "what its callers ask for: arm.py and azure-ai-ml",
     "bridge/adapters/webhooks.py": "the settings' channels",
     "bridge/telemetry/providers.py": "the connection string of Application Insights, or OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -116,22 +116,28 @@ def test_no_statement_is_written_in_python(name: str) -> None:
 
 
 def test_a_statement_is_one_of_the_file_and_only_the_number_of_its_binds_changes() -> None:
-    tree = MODULES["bridge/adapters/snowflake.py"]
-    executed = [
+    ledger, session = (MODULES[f"bridge/adapters/{name}.py"] for name in ("snowflake", "snowflake_session"))
+    (of_ledger,), (of_session,) = (calls_of_execute(tree) for tree in (ledger, session))
+    text, binds = of_session.args
+    assigned = [
+        ast.unparse(node.value)
+        for node in ast.walk(session)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(text)
+    ]
+
+    assert ast.unparse(of_ledger.args[1]) == "STATEMENTS[name]"
+    assert assigned == ["""text.replace('IN (?)', f"IN ({', '.join('?' * len(binds))})")"""]
+    assert ast.unparse(binds) == "tuple(binds)"
+    using = {name for name, tree in MODULES.items() if "bridge.adapters.snowflake_session" in imports(tree)}
+    assert using == {"bridge/adapters/snowflake.py"}
+
+
+def calls_of_execute(tree: ast.Module) -> list[ast.Call]:
+    return [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.startswith("execute")
     ]
-    (call,) = executed
-    text, binds = call.args
-    assigned = [
-        ast.unparse(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(text)
-    ]
-
-    assert assigned == ["""STATEMENTS[name].replace('IN (?)', f"IN ({', '.join('?' * len(binds))})")"""]
-    assert ast.unparse(binds) == "tuple(binds)"
 
 
 def test_every_name_of_a_statement_is_written_in_the_adapter() -> None:
