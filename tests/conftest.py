@@ -24,7 +24,10 @@ FOREIGN = (
 
 
 #: Whose files take minutes, the longest first.
-LONG = ("tests/e2e/test_large_batch", "tests/browser/", "tests/e2e/", "tests/docs/", "tests/sql/")
+LONG = (
+    *("tests/benchmarks/test_bench", "tests/e2e/test_large_batch", "tests/browser/", "tests/e2e/", "tests/docs/"),
+    *("tests/sql/", "tests/fuzz/test_requests", "tests/security/", "tests/examples/", "tests/unit/test_rules_"),
+)
 
 
 @pytest.hookimpl(trylast=True)

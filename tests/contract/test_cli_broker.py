@@ -75,7 +75,7 @@ def test_the_table_says_when_there_may_be_more(
     """With the settings of the laptop stack."""
     monkeypatch.setenv("BRIDGE_ENDPOINTS", str(tmp_path / "endpoints.json"))
     monkeypatch.delenv("ServiceBusConnection")
-    stack = {"functions": {}, "settings": {"ServiceBusConnection": broker.connection_string}}
+    stack = {"functions": {"base_url": "", "key": ""}, "settings": {"ServiceBusConnection": broker.connection_string}}
     die(broker, "run-events", "a", "b", "c")
 
     with announced(stack, endpoints_file()):
