@@ -18,7 +18,7 @@ from bridge.domain.pipelines import inputs_schema
 from bridge.payloads import lossless
 from tests.unit.rule_files import SURROUNDINGS
 
-often = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+often = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 #: Longest line of a problem: the file, the line, a place of at most six names, and a sentence.
 PROBLEM_LIMIT = 2_000
 

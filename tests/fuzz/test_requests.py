@@ -16,7 +16,7 @@ from tests.fuzz.generating import chunks, generate
 from tests.fuzz.request import Request
 from tests.fuzz.sending import Outcome, wrong
 
-REQUESTS = 1_200
+REQUESTS = 800
 SEED = 1
 GOOD = Request(operation="/health", meant="GET", method="GET", target="/api/v1/health", headers=(), body=b"")
 CORRELATED = {"x-correlation-id": "c", "x-trace-id": "0" * 32, "content-type": "application/json"}

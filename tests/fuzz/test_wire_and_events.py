@@ -24,7 +24,7 @@ from tests.fuzz import strategies
 from tests.fuzz.strategies import as_json, changed
 from tests.unit.invocations import BATCH_ID, batch, document
 
-often = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+often = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, mtime=0),
     "deflate": zlib.compress,

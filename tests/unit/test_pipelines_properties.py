@@ -48,7 +48,7 @@ SIGNS = [*":-{}[],&*!|>'\"#%@? \t\n", ": ", "\n  ", "\n    ", "  "]
 near_yaml = st.lists(st.sampled_from([*WORDS, *SIGNS]), max_size=60).map("".join)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(everything)
 def test_any_inputs_are_either_checked_or_refused_in_plain_words(inputs: Any) -> None:
     found = CATALOGUE.check(PIPELINE, inputs)
@@ -60,7 +60,7 @@ def test_any_inputs_are_either_checked_or_refused_in_plain_words(inputs: Any) ->
         assert {type(value) for value in found.values()} <= {str, int, bool, Decimal}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(InputType), scalars)
 def test_a_checked_value_is_checked_again_unchanged(kind: InputType, value: Any) -> None:
     pipeline = Pipeline(name="p", component="azureml:p:1", experiment="p", inputs={"x": InputSpec(name="x", type=kind)})
@@ -116,7 +116,7 @@ def problems(content: bytes) -> tuple[str, ...]:
     return ()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(near_yaml | st.text(max_size=50))
 def test_any_text_is_a_catalogue_or_a_list_of_problems(text: str) -> None:
     assert all(one.startswith("p.yaml:") for one in problems(text.encode("utf-8", "surrogatepass")))

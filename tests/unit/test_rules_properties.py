@@ -70,7 +70,7 @@ def read(content: bytes) -> Rules | None:
     return None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(near_yaml | st.text(max_size=50))
 def test_any_text_is_rules_or_a_list_of_problems(text: str) -> None:
     read(text.encode("utf-8", "surrogatepass"))
@@ -82,7 +82,7 @@ def test_any_bytes_are_rules_or_a_list_of_problems(content: bytes) -> None:
     read(content)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(shapes, shapes, shapes, shapes)
 def test_any_shape_in_any_place_is_rules_or_a_list_of_problems(on: Any, condition: Any, key: Any, do: Any) -> None:
     entry = {"on": on, "where": {"data.x": condition}, "key": key, "do": do, "cool_down": key}
@@ -117,7 +117,7 @@ conditions: Any = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(events, conditions, st.sampled_from(["a ${data.x}", "${data.y.z}", "${tags.x}", "${time}", "$$"]), st.booleans())
 def test_every_event_gets_the_same_verdict_twice(event: AmlEvent, condition: Any, text: str, cools: bool) -> None:
     entry = {
