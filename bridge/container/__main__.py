@@ -99,7 +99,7 @@ def _credential() -> "TokenCredential":
 def _threads() -> int:
     """Raises: ConfigurationError."""
     text = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "").strip() or str(THREADS)
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+    if not (text.isdecimal() and len(text) < 5 and 1 <= int(text) <= 1000):
         raise ConfigurationError(
             [f"PYTHON_THREADPOOL_THREAD_COUNT is {text[:50]!r}: give a whole number from 1 to 1000"]
         )

@@ -1,5 +1,6 @@
 """Whether the process lives and is ready, for whoever starts and ends containers; and the same asked from inside."""
 
+import argparse
 import sys
 import urllib.error
 import urllib.request
@@ -28,7 +29,9 @@ def probe_routes(missing: Callable[[], list[str]]) -> list[Route]:
 
 def main(arguments: list[str]) -> int:
     """`python -m bridge.container.probes [PORT]`: the exit code of a HEALTHCHECK. The image has no curl."""
-    port = int(arguments[0]) if arguments else 8080
+    parser = argparse.ArgumentParser(prog="python -m bridge.container.probes")
+    parser.add_argument("port", nargs="?", type=int, default=8080)
+    port: int = parser.parse_args(arguments).port
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{LIVE}", timeout=5) as answer:  # nosec B310 # its own port
             return 0 if answer.status == 200 else 1

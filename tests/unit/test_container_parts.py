@@ -13,6 +13,7 @@ import azure.functions as func
 import pytest
 
 from bridge.adapters.credential import EmulatorCredential
+from bridge.container import __main__ as entry_point
 from bridge.container import probes
 from bridge.container.__main__ import CANNOT_START, main
 from bridge.container.calls import Calls
@@ -283,3 +284,19 @@ def test_a_receiver_asks_for_tokens_of_the_apps_identity_beside_the_loop() -> No
 
 def test_the_check_of_the_image_fails_where_nobody_listens() -> None:
     assert probes.main(["1"]) == 1
+
+
+@pytest.mark.parametrize("text", ["0", "1001", "-1", "many", "9" * 5000])
+def test_a_number_of_threads_that_cannot_be_is_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_THREADPOOL_THREAD_COUNT", text)
+
+    with pytest.raises(ConfigurationError, match="give a whole number from 1 to 1000"):
+        entry_point._threads()
+
+
+def test_a_probe_of_no_port_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        probes.main(["x"])
+
+    assert left.value.code == 2
+    assert "invalid int value: 'x'" in capsys.readouterr().err
