@@ -31,7 +31,7 @@ from bridge.payloads import lossless
 from bridge.payloads.commands import write_submit
 from bridge.payloads.external_function import UnusableRequest, unpack
 from bridge.payloads.shape import Shape, complaints, in_utc
-from bridge.ports import RunFilter
+from bridge.ports import Bridge, RunFilter
 from bridge.services.accept_runs import (
     NAME_LIMIT,
     RunAnswer,
@@ -138,13 +138,18 @@ def show(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:
         found = find_run(run_id, bridge)
         if found is not None:
             return as_json(found)
-        detail = (
-            f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
-            f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
-        )
+        detail = no_such_run(run_id, bridge)
         return problem(404, "No such run", detail, code="UNKNOWN_RUN", correlation_id=caller.correlation_id)
 
     return authenticated(request, get_bridge, handle)
+
+
+def no_such_run(run_id: str, bridge: Bridge) -> str:
+    """What to tell whoever asks for one that neither Azure ML nor the ledger has."""
+    return (
+        f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
+        f"shows up within about {bridge.record_window.total_seconds() + 30:.0f} seconds"
+    )
 
 
 def pipelines(request: func.HttpRequest, get_bridge: GetBridge) -> func.HttpResponse:

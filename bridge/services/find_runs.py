@@ -31,6 +31,16 @@ def find_runs(wanted: RunFilter, bridge: Bridge) -> Sequence[Mapping[str, Any]]:
     return bridge.ledger.runs(wanted)
 
 
+def recorded_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
+    """As the ledger has it, whatever Azure ML would say now. Raises: RetryableError."""
+    return bridge.ledger.run(run_id)
+
+
+def recorded_runs(run_ids: Sequence[str], bridge: Bridge) -> Mapping[str, Mapping[str, Any]]:
+    """As the ledger has them, by id; without ids it is not asked. Raises: RetryableError."""
+    return bridge.ledger.runs_by_id(run_ids) if run_ids else {}
+
+
 def live_run(run_id: str, bridge: Bridge) -> Mapping[str, Any] | None:
     """What Azure ML says of the run's job; None when there is none. Raises: RetryableError, PermanentError."""
     found = find_job(run_id, bridge)

@@ -100,6 +100,14 @@ def example_settings() -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def test_handlers_ask_services_and_never_the_ledger() -> None:
+    asking = [
+        path for path in (ROOT / "bridge" / "handlers").rglob("*.py") if re.search(r"\.ledger\b", path.read_text())
+    ]
+
+    assert asking == []
+
+
 def test_importing_the_app_loads_no_heavy_sdk(example_settings: dict[str, str]) -> None:
     # What the app then does in the background is another matter.
     code = f"""

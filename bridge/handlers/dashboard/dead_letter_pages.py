@@ -1,6 +1,5 @@
 """Messages that could not be handled: a list of them, and one with its body."""
 
-import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
+from bridge.domain.inputs import Violation
 from bridge.domain.queues import Queue
 from bridge.domain.records import body_digest
 from bridge.handlers.answers import problem
@@ -17,7 +17,8 @@ from bridge.handlers.dashboard.overview_page import NAMES, REACHES, TIMES
 from bridge.handlers.dashboard.rendering import render
 from bridge.payloads import lossless
 from bridge.ports import DeadLetterFilter
-from bridge.services.find_dead_letters import find_dead_letters
+from bridge.services.find_dead_letters import find_dead_letter, find_dead_letters
+from bridge.services.find_runs import recorded_run, recorded_runs
 
 #: What a replay does, by the queue.
 REPLAYS = {
@@ -42,7 +43,7 @@ def listing(visit: Visit) -> func.HttpResponse:
         time_name=NAMES[query.back],
         times=TIMES,
         letters=letters[:ROWS],
-        runs=visit.bridge.ledger.runs_by_id(run_ids) if run_ids else {},
+        runs=recorded_runs(run_ids, visit.bridge),
         has_more=len(letters) > ROWS,
         queues=choices(Queue, query.queue),
     )
@@ -51,11 +52,9 @@ def listing(visit: Visit) -> func.HttpResponse:
 def show(visit: Visit, dead_letter_id: str) -> func.HttpResponse:
     """One letter, whole as far as it was kept."""
     query = visit.query()
-    found = visit.bridge.ledger.dead_letters_by_id([dead_letter_id]).get(dead_letter_id)
-    if found is None:
-        seconds = visit.bridge.record_window.total_seconds() + 30
-        detail = f"the ledger has none of this id; one that was just put aside shows up within {seconds:.0f} seconds"
-        return problem(404, "No such dead letter", detail, correlation_id=visit.caller.correlation_id)
+    found = find_dead_letter(dead_letter_id, visit.bridge)
+    if isinstance(found, Violation):
+        return problem(404, "No such dead letter", found.message, correlation_id=visit.caller.correlation_id)
     letter = _dated(found)
     is_whole = body_digest(letter["body"] or "") == letter["body_sha256"]
     return render(
@@ -64,7 +63,7 @@ def show(visit: Visit, dead_letter_id: str) -> func.HttpResponse:
         letter=letter,
         body=_readable(letter["body"] or ""),
         is_whole=is_whole,
-        run=visit.bridge.ledger.run(letter["run_id"]) if letter["run_id"] else None,
+        run=recorded_run(letter["run_id"], visit.bridge) if letter["run_id"] else None,
         replay=REPLAYS.get(letter["queue"]),
         can_replay=visit.bridge.dashboard.has_actions and is_whole and letter["queue"] in REPLAYS,
         said=SAID.get(query.said or ""),
@@ -81,5 +80,5 @@ def _readable(body: str) -> Any:
     """JSON is shown line by line, anything else as it came."""
     try:
         return lossless.loads(body)
-    except (ValueError, json.JSONDecodeError):
+    except ValueError:
         return body

@@ -10,6 +10,7 @@ from bridge.handlers.dashboard.context import ROWS, Visit, choices
 from bridge.handlers.dashboard.overview_page import NAMES, REACHES, TIMES
 from bridge.handlers.dashboard.rendering import render
 from bridge.ports import DecisionFilter
+from bridge.services.find_decisions import find_decisions
 
 
 def show(visit: Visit) -> func.HttpResponse:
@@ -22,7 +23,7 @@ def show(visit: Visit) -> func.HttpResponse:
         limit=ROWS + 1,
         offset=query.offset,
     )
-    found = [_decision(row) for row in visit.bridge.ledger.decisions(wanted)]
+    found = [_decision(row) for row in find_decisions(wanted, visit.bridge)]
     return render(
         "rules.html",
         visit.page("rules"),

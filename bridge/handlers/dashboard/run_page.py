@@ -16,6 +16,7 @@ from bridge.handlers.answers import problem
 from bridge.handlers.dashboard.actions import SAID
 from bridge.handlers.dashboard.context import PageQuery, Visit
 from bridge.handlers.dashboard.rendering import render
+from bridge.handlers.runs import no_such_run
 from bridge.ports import Bridge
 from bridge.services.find_runs import find_run, live_run
 from bridge.services.run_story import Story, find_story
@@ -98,10 +99,7 @@ def _young(visit: Visit, run_id: str, query: PageQuery, story: Story | None) -> 
     said = SAID.get(query.said or "") if is_run_id(run_id) else None
     seconds = visit.bridge.record_window.total_seconds() + 30
     if live is None and story is None and said is None:
-        detail = (
-            f'no run "{run_id[:100]}": ids look like r-abcdefghijklmnopqrstuvwxyz, and a run that was just accepted '
-            f"shows up within about {seconds:.0f} seconds"
-        )
+        detail = no_such_run(run_id, visit.bridge)
         return problem(404, "No such run", detail, correlation_id=visit.caller.correlation_id)
     return render(
         "young_run.html",
