@@ -25,9 +25,17 @@ class Emulator(Protocol):
 
 #: Takes the service away (False) or gives it back (True): while it is away, connections are refused.
 Listening = Callable[[bool], Awaitable[None]]
+#: Waits until nothing that the emulator sends by itself is on its way any more.
+Resting = Callable[[], Awaitable[None]]
 
 
-def control_app(emulator: Emulator, listening: Listening, routes: Sequence[BaseRoute] = ()) -> Starlette:
+async def _rests() -> None:
+    """Most emulators only answer."""
+
+
+def control_app(
+    emulator: Emulator, listening: Listening, routes: Sequence[BaseRoute] = (), *, at_rest: Resting = _rests
+) -> Starlette:
     """The control surface of `emulator`, with further `routes` for what only this emulator can show."""
 
     async def health(_: Request) -> Response:
@@ -67,6 +75,7 @@ def control_app(emulator: Emulator, listening: Listening, routes: Sequence[BaseR
     async def reset(_: Request) -> Response:
         emulator.faults.clear()
         emulator.reset()
+        await at_rest()
         return Response(status_code=204)
 
     return Starlette(

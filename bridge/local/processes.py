@@ -19,6 +19,8 @@ START_SECONDS = 60.0
 #: The Snowflake connector would ask the metadata services of three clouds where it runs.
 OFFLINE = {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true"}
 STOP_SECONDS = 25.0
+#: For the life of this process: see `free_port`.
+_keepers: list[socket] = []
 
 
 class DidNotStart(Exception):
@@ -159,6 +161,17 @@ def taken_ports(ports: Iterable[int]) -> list[int]:
 
 
 def free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port for a server of this process or of its children; on Linux nobody else is given it while this one lives.
+
+    A port that was only looked at is soon given to some connection that goes out, here or in another process. A bound
+    socket that never listens keeps it: there, servers that say SO_REUSEADDR get in beside it, as all of ours do.
+    """
+    keeper = socket()
+    keeper.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+    keeper.bind(("127.0.0.1", 0))
+    port = int(keeper.getsockname()[1])
+    if sys.platform == "linux":
+        _keepers.append(keeper)
+    else:
+        keeper.close()
+    return port

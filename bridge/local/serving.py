@@ -41,21 +41,21 @@ class HttpListener:
     async def up(self) -> None:
         if self._task is not None:
             return
+        # Opened here: uvicorn would end the process, and its log would not say why.
+        listening = socket.create_server(("127.0.0.1", self._port), backlog=2048, reuse_port=self._shares_port)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio says it for its own sockets only
         config = uvicorn.Config(
             self._app,
-            host="127.0.0.1",
-            port=self._port,
             log_level="warning",
             access_log=False,
             lifespan="off",
             date_header=self._has_dates,
         )
         self._server = _Server(config)
-        sockets = [_shared_socket(self._port)] if self._shares_port else None
-        self._task = asyncio.create_task(self._server.serve(sockets))
+        self._task = asyncio.create_task(self._server.serve([listening]))
         while not self._server.started:
             if self._task.done():
-                raise RuntimeError(f"port {self._port} could not be opened")
+                raise RuntimeError(f"the server on port {self._port} ended while it started")
             await asyncio.sleep(0.01)
 
     async def down(self) -> None:
@@ -64,13 +64,6 @@ class HttpListener:
         self._server.should_exit = self._server.force_exit = True
         await self._task
         self._server = self._task = None
-
-
-def _shared_socket(port: int) -> socket.socket:
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listening.bind(("127.0.0.1", port))
-    return listening
 
 
 async def until_stopped(*, with_parent: bool) -> None:

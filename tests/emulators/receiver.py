@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -35,6 +37,8 @@ class Receiver:
         self.answers: list[int] = []
         #: Whether a validation event is answered with its code.
         self.echoes = True
+        #: What is done, in a thread, before a request that was received is answered.
+        self.before_answer: Callable[[], object] | None = None
         app = Starlette(routes=[Route("/{path:path}", self._receive, methods=["POST"])])
         self._server = uvicorn.Server(
             uvicorn.Config(app, host="127.0.0.1", port=self.port, log_level="error", lifespan="off")
@@ -51,12 +55,15 @@ class Receiver:
     def clear(self) -> None:
         self.received.clear()
         self.answers.clear()
+        self.before_answer = None
 
     async def _receive(self, request: Request) -> Response:
         body = await request.json()
         self.received.append(
             Received(request.url.path, request.url.query, {k.lower(): v for k, v in request.headers.items()}, body)
         )
+        if self.before_answer is not None:
+            await run_in_threadpool(self.before_answer)
         if request.headers.get("aeg-event-type") == "SubscriptionValidation":
             code = body[0]["data"]["validationCode"] if self.echoes else "another"
             return JSONResponse({"validationResponse": code})

@@ -1,6 +1,7 @@
 """Delivery to Service Bus queues: what arrives, when it is tried again, and what can be made to go wrong."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,3 +205,15 @@ def test_a_reset_forgets_what_was_under_way(service: EventGridService) -> None:
     service.wait_for(accepted=1, delivered=1, pending=0)
 
     assert subjects(service) == ["a", "b"]
+
+
+def test_a_reset_waits_for_what_is_on_its_way(service: EventGridService) -> None:
+    """Who empties the queue next would otherwise find an event in it afterwards."""
+    was_reset, early = threading.Event(), []
+    service.receiver.before_answer = lambda: early.append(was_reset.wait(0.5))
+    service.publish("a")
+    service.wait_for_attempts(1)
+    service.tell("/reset")
+    was_reset.set()
+
+    assert early == [False], "the reset ended after the attempt"

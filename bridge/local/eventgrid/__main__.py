@@ -35,8 +35,14 @@ async def _serve(arguments: argparse.Namespace) -> None:
         url = arguments.service_bus_url.rstrip("/")
         service_bus = ServiceBus(url, arguments.service_bus_key, arguments.service_bus_key_name)
     couriers = [Courier(emulator, topic, service_bus) for topic in emulator.topics.values()]
+
+    async def at_rest() -> None:
+        for courier in couriers:
+            await courier.at_rest()
+
     service = HttpListener(publishing_app(emulator), arguments.port)
-    control = HttpListener(control_app(emulator, service.listen, control_routes(emulator)), arguments.control_port)
+    surface = control_app(emulator, service.listen, control_routes(emulator), at_rest=at_rest)
+    control = HttpListener(surface, arguments.control_port)
     await service.up()
     await control.up()
     print(f"eventgrid on http://127.0.0.1:{arguments.port}, control on {arguments.control_port}", flush=True)

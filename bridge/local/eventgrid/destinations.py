@@ -64,6 +64,12 @@ class Courier:
         self._topic = topic
         self._service_bus = service_bus
         self._is_validated = False
+        self._attempting = asyncio.Lock()
+
+    async def at_rest(self) -> None:
+        """Wait for the attempt that is on its way: what a reset has forgotten would still arrive after it."""
+        async with self._attempting:
+            pass
 
     async def run(self) -> NoReturn:
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
@@ -72,7 +78,8 @@ class Courier:
                 if delivery is None:
                     await asyncio.sleep(_TICK_SECONDS)
                 else:
-                    await self._attempt(client, delivery)
+                    async with self._attempting:
+                        await self._attempt(client, delivery)
 
     async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
         try:
