@@ -11,9 +11,6 @@ from bridge.local.aml.state import AmlEmulator, Options
 from bridge.local.control import control_app
 from bridge.local.serving import HttpListener, until_stopped
 
-#: How long a due status may wait to be entered when nobody asks.
-_TICK_SECONDS = 0.02
-
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bridge.local.aml", description="Azure Machine Learning, emulated")
@@ -36,12 +33,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--limits", action="store_true", help="answer 429 as the documented limits say")
     parser.add_argument("--missing-component-status", type=int, choices=(400, 404), default=400)
     return parser.parse_args()
-
-
-async def _tick(emulator: AmlEmulator) -> None:
-    while True:
-        emulator.settle()
-        await asyncio.sleep(_TICK_SECONDS)
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -68,7 +59,10 @@ async def _serve(arguments: argparse.Namespace) -> None:
     print(f"aml on http://127.0.0.1:{arguments.port}, control on http://127.0.0.1:{arguments.control_port}", flush=True)
     try:
         async with asyncio.TaskGroup() as background:
-            tasks = [background.create_task(_tick(emulator)), background.create_task(emulator.publisher.run())]
+            tasks = [
+                background.create_task(emulator.agenda.settle_always()),
+                background.create_task(emulator.publisher.run()),
+            ]
             await until_stopped(with_parent=arguments.with_parent)
             for task in tasks:
                 task.cancel()

@@ -2,6 +2,9 @@
 
 import heapq
 from collections.abc import Callable
+from typing import NoReturn
+
+from bridge.local.alarm import Alarm
 
 
 class Agenda:
@@ -10,6 +13,8 @@ class Agenda:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._number = 0
+        #: Rings when the next entry may be another one.
+        self.alarm = Alarm()
         self.clear()
 
     def clear(self) -> None:
@@ -18,6 +23,7 @@ class Agenda:
     def at(self, due: float, action: Callable[[], None]) -> None:
         self._number += 1
         heapq.heappush(self._entries, (due, self._number, action))
+        self.alarm.ring()
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         self.at(self._now() + seconds, action)
@@ -26,3 +32,9 @@ class Agenda:
         """Do what is due, and what becomes due by that."""
         while self._entries and self._entries[0][0] <= self._now():
             heapq.heappop(self._entries)[2]()
+
+    async def settle_always(self) -> NoReturn:
+        """`settle` as things become due, whether or not anybody asks."""
+        while True:
+            self.settle()
+            await self.alarm.sleep(max(0.0, self._entries[0][0] - self._now()) if self._entries else None)

@@ -128,6 +128,7 @@ class AmlEmulator:
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.settle()
+        self.agenda.alarm.ring()
 
     def settle(self) -> None:
         """Let everything happen that is due, and publish it."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.local.alarm import Alarm
 from bridge.local.eventgrid.clock import Clock, utc_text
 from bridge.local.eventgrid.publishing import Event
 from bridge.local.eventgrid.topics import Topic
@@ -42,6 +43,8 @@ class EventGridEmulator:
         self.topics = topics
         self.clock = clock
         self.faults = FaultPlan()
+        #: Of each topic's courier: what is due next has changed.
+        self._alarms = {name: Alarm() for name in topics}
         self._numbers = itertools.count()
         self.reset()
 
@@ -56,6 +59,8 @@ class EventGridEmulator:
 
     def advance(self, seconds: float) -> None:
         self.clock.advance(seconds)
+        for alarm in self._alarms.values():
+            alarm.ring()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By door. Accepted are events; delivered and failed are sends, so a duplicate counts there twice."""
@@ -85,12 +90,14 @@ class EventGridEmulator:
         self._pending[delivery.number] = delivery
         if is_held:
             self._held[topic.name].append(delivery)
+            self._alarms[topic.name].ring()
         else:
             self._wait(delivery)
         return delivery
 
     def _wait(self, delivery: Delivery) -> None:
         heapq.heappush(self._waiting[delivery.topic.name], (delivery.due, delivery.number))
+        self._alarms[delivery.topic.name].ring()
 
     def next_due(self, topic: Topic) -> Delivery | None:
         """The delivery of this topic whose turn it is now, to be attempted; one that has expired is a dead letter."""
@@ -103,6 +110,12 @@ class EventGridEmulator:
                 return delivery
             self._bury(delivery, "TimeToLiveExceeded", "TimedOut")
         return None
+
+    async def until_due(self, topic: Topic) -> None:
+        """Wait for the moment in which `next_due` may know one."""
+        moments = [due for due, _ in self._waiting[topic.name][:1]]
+        moments += [delivery.due + LONGEST_HOLD_SECONDS for delivery in self._held[topic.name]]
+        await self._alarms[topic.name].sleep(max(0.0, min(moments) - self.clock.now()) if moments else None)
 
     def delivered(self, delivery: Delivery) -> None:
         if self._pending.pop(delivery.number, None) is None:

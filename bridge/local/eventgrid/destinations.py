@@ -19,8 +19,6 @@ from bridge.local.eventgrid.topics import Topic
 
 #: A subscriber that has not answered by then has failed.
 ANSWER_SECONDS = 30.0
-#: How soon a delivery that has become due is noticed.
-_TICK_SECONDS = 0.02
 _QUEUE_NOT_RETRIED = frozenset({400, 403, 413})
 _WEBHOOK_NOT_RETRIED = frozenset({400, 401, 403, 413})
 _OUTCOMES = {
@@ -76,7 +74,7 @@ class Courier:
             while True:
                 delivery = self._emulator.next_due(self._topic)
                 if delivery is None:
-                    await asyncio.sleep(_TICK_SECONDS)
+                    await self._emulator.until_due(self._topic)
                 else:
                     async with self._attempting:
                         await self._attempt(client, delivery)
