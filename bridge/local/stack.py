@@ -97,8 +97,13 @@ class Stack:
             process.wait_until_healthy()
 
     def stop(self) -> None:
-        """End every process, the Functions host first, so that it can hand back what it holds."""
-        for process in reversed(self.processes.values()):
+        """End every process, the Functions hosts first, so that they can hand back what they hold."""
+        emulators = [process for name, process in self.processes.items() if name not in self.hosts]
+        for name in self.processes.keys() & self.hosts.keys():
+            self.processes[name].stop()
+        for process in emulators:
+            process.begin_to_stop()
+        for process in emulators:
             process.stop()
         self._client.close()
 

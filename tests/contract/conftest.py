@@ -9,14 +9,14 @@ from bridge.settings.app_settings import Settings
 from tests.contract.entra_service import EntraService
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def emulators() -> Iterator[Stack]:
     """All four emulators, without the app."""
     with local_stack(host=False) as stack:
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _entra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EntraService]:
     with EntraService(tmp_path_factory.mktemp("entra")) as service:
         yield service
@@ -28,6 +28,6 @@ def entra(_entra: EntraService) -> EntraService:
     return _entra
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def settings(emulators: Stack) -> Settings:
     return Settings.from_environ(emulators.settings)

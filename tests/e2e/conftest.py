@@ -12,7 +12,7 @@ from tests.e2e.driver import Driver
 QUEUES = (("run-commands", 10, 0), ("run-control", 10, 600), ("run-events", 15, 0), ("inbound-events", 10, 0))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     # Long enough for an answer on a busy machine, and short enough to wait for one that never comes.
     with local_stack(settings={"AML_TIMEOUT_SECONDS": "5"}) as running:
@@ -26,7 +26,7 @@ def set_queues(stack: Stack) -> None:
         stack.call("service_bus", "PUT", f"/queues/{queue}", wanted)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _driver(stack: Stack) -> Iterator[Driver]:
     with Driver(stack) as driver:
         yield driver

@@ -30,7 +30,7 @@ from bridge.local.servicebus.sas import SharedKey, path_of
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.05
+TICK_SECONDS = 0.1
 #: Credit that a sender gets, and below which it gets more.
 CREDIT, LOW_CREDIT = 2000, 1000
 #: For requests, which may hold whole messages. For sends the queue's own limit is advertised.
