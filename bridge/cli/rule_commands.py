@@ -163,6 +163,9 @@ def replay_events(
     from bridge.cli import replaying
     from bridge.settings.app_settings import Settings
 
+    if until is not None and until <= since:
+        begins, ends = moments.shown(since), moments.shown(until)
+        raise WrongUsage(f"no time is left: --since is {begins}, --until is {ends} UTC: give a later --until")
     settings = Settings.from_environ(sources.values())
     found = sources.read()
     rules = _chosen(found.rules.all, rule)
