@@ -254,6 +254,21 @@ def test_a_role_is_given_at_the_narrowest_scope(found: dict[str, Template]) -> N
     }
 
 
+def test_an_identity_that_is_made_anew_gets_assignments_of_its_own(found: dict[str, Template]) -> None:
+    """Azure changes nobody's assignment into that of another (RoleAssignmentUpdateNotPermitted)."""
+    given = {
+        (name, each.symbol): (str(each.body["name"]), str(each.body["properties"]["principalId"]))
+        for name, template in found.items()
+        for each in template.resources
+        if each.type.startswith("Microsoft.Authorization/roleAssignments@")
+    }
+
+    assert given
+    assert {
+        where: name for where, (name, principal) in given.items() if principal not in re.split(r"[(), ]+", name)[1:]
+    } == {}
+
+
 def test_secrets_are_read_by_the_names_under_which_the_docs_put_them(found: dict[str, Template]) -> None:
     said = DOCUMENT.read_text(encoding="utf-8")
     read = re.findall(r"SecretName=([\w-]+)\)", found["function_app.bicep"].text)
