@@ -7,6 +7,10 @@ param publisherEmail string
 param appHost string
 param vaultName string
 param access object
+// The identity comes from outside: the name of its role assignment has its object id, which has to be a parameter.
+param identityId string
+param identityClientId string
+param identityPrincipalId string
 
 var roles = loadJsonContent('role_ids.json')
 var isKeyless = access.mode == 'entra'
@@ -20,12 +24,6 @@ var forAudience = replace(forTenant, '<% app_id %>', '${appId}</audience><audien
 var forClients = replace(forAudience, '<% snowflake_app_id %>', join(clientIds, '</value><value>'))
 var policy = replace(forClients, '<% app_host %>', appHost)
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
-  name: '${name}-identity'
-  location: location
-  tags: tags
-}
-
 resource vault 'Microsoft.KeyVault/vaults@2023-07-01' existing = {
   name: vaultName
 }
@@ -37,9 +35,9 @@ resource functionKey 'Microsoft.KeyVault/vaults/secrets@2023-07-01' existing = {
 
 resource mayRead 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!isKeyless) {
   scope: functionKey
-  name: guid(functionKey.id, identity.id, roles.keyVaultSecretsUser)
+  name: guid(functionKey.id, identityPrincipalId, roles.keyVaultSecretsUser)
   properties: {
-    principalId: identity.properties.principalId
+    principalId: identityPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
   }
@@ -50,7 +48,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   location: location
   tags: tags
   sku: { name: 'Consumption', capacity: 0 }
-  identity: { type: 'UserAssigned', userAssignedIdentities: { '${identity.id}': {} } }
+  identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
   properties: {
     publisherName: 'Bridge'
     publisherEmail: publisherEmail
@@ -65,7 +63,7 @@ resource namedKey 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = if 
     displayName: keyName
     secret: true
     keyVault: {
-      identityClientId: identity.properties.clientId
+      identityClientId: identityClientId
       secretIdentifier: '${vault.properties.vaultUri}secrets/${keyName}'
     }
   }

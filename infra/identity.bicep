@@ -1,4 +1,5 @@
-// The app's one identity: user-assigned, so that it and its roles are there before the app starts for the first time.
+// An identity of its own for the app, another for API Management: user-assigned, so that it and its roles are there
+// before whoever has it starts for the first time.
 param location string
 param tags object
 param name string

@@ -267,6 +267,12 @@ module app 'function_app.bicep' = {
   }
 }
 
+module apiIdentity 'identity.bicep' = if (apiManagement) {
+  name: 'api-identity'
+  scope: group
+  params: { location: location, tags: tags, name: 'apim-bridge-${token}-identity' }
+}
+
 module api 'api_management.bicep' = if (apiManagement) {
   name: 'api-management'
   scope: group
@@ -278,6 +284,9 @@ module api 'api_management.bicep' = if (apiManagement) {
     appHost: app.outputs.host
     vaultName: vault.outputs.name
     access: access
+    identityId: apiIdentity!.outputs.id
+    identityClientId: apiIdentity!.outputs.clientId
+    identityPrincipalId: apiIdentity!.outputs.principalId
   }
 }
 

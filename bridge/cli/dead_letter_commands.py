@@ -8,7 +8,7 @@ from bridge.cli import broker_dead_letters, moments
 from bridge.cli.connection import Connection
 from bridge.cli.environment import app_environment
 from bridge.cli.failures import DONE, WrongUsage
-from bridge.cli.options import Json, Limit, SettingsFile, Since, takes
+from bridge.cli.options import Json, Limit, SettingsFile, Since, check_run_id, takes
 from bridge.cli.output import say, write, write_answer, write_json, write_table
 from bridge.domain.queues import Queue
 
@@ -54,6 +54,8 @@ def list_dead_letters(
             raise WrongUsage("--run-id and --since are for the ledger: leave them or --broker out")
         values = app_environment(settings, local=connection.local)
         return broker_dead_letters.write_list(values, queue, limit=limit, as_json=as_json)
+    if run_id is not None:
+        check_run_id(run_id)
     answer = connection.api().get(
         "dead-letters", queue=queue, run_id=run_id, since=since.isoformat() if since else None, limit=limit
     )

@@ -1,7 +1,10 @@
 """How a command ends: its exit code, and what it says when it could not do what was asked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
+
+from bridge.domain.errors import BridgeError
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 #: What became of the run that a command has followed.
@@ -32,3 +35,12 @@ class Refused(Exception):
 
 class WrongUsage(Exception):
     """The command line asks for something that cannot be."""
+
+    def with_those_of(self, other: Callable[[], object]) -> "WrongUsage":
+        """So that people hear at once of all that they have to give otherwise; any other failure can wait."""
+        try:
+            with suppress(BridgeError):
+                other()
+        except WrongUsage as more:
+            return WrongUsage(f"{self}\n{more}")
+        return self

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from bridge.cli import moments
+from bridge.cli.failures import WrongUsage
+from bridge.domain.identity import is_run_id
 
 
 @dataclass
@@ -25,6 +27,12 @@ def _noted(context: typer.Context, value: bool) -> bool:
     if isinstance(context.obj, Invocation):
         context.obj.wants_json = value
     return value
+
+
+def check_run_id(text: str) -> None:
+    """A wrong id would only find nothing. Raises: WrongUsage."""
+    if not is_run_id(text):
+        raise WrongUsage(f'"{text[:100]}" is no id of a run: ids look like r-abcdefghijklmnopqrstuvwxyz')
 
 
 def takes(group: type[Any]) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -10,7 +10,7 @@ import typer
 from bridge.cli.api import Api
 from bridge.cli.connection import calls_the_app
 from bridge.cli.environment import app_environment
-from bridge.cli.failures import DONE
+from bridge.cli.failures import DONE, WrongUsage
 from bridge.cli.options import Json, Local, SettingsFile
 from bridge.cli.output import write, write_json, write_table, write_text
 
@@ -54,7 +54,10 @@ def check(
     from bridge.cli.checking import write_checked
     from bridge.cli.configuration import read_pipelines
 
-    values = app_environment(settings, local=local)
+    try:
+        values = app_environment(settings, local=local)
+    except WrongUsage as error:
+        raise error.with_those_of(lambda: read_pipelines({}, file)) from error
     return write_checked(lambda: read_pipelines(values, file), as_json=as_json)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +73,12 @@ class Sources:
         """Raises: WrongUsage; ConfigurationError with every problem of the files."""
         from bridge.cli.configuration import read
 
-        return read(self.values(), rules_file=self.file, pipelines_file=self.pipelines)
+        try:
+            values = self.values()
+        except WrongUsage as error:
+            files = partial(read, {}, rules_file=self.file, pipelines_file=self.pipelines)
+            raise error.with_those_of(files) from error
+        return read(values, rules_file=self.file, pipelines_file=self.pipelines)
 
 
 @commands.command()
@@ -120,8 +126,7 @@ def explain(
     from bridge.cli.evaluation import usual_door
     from bridge.payloads.event_grid import UnreadableEvent, read_each
 
-    found = sources.read()
-    text = _event_text(event)
+    found, text = _read_with_event(sources, event)
     try:
         events = read_each(text, door or "custom")
     except PoisonMessage as error:
@@ -163,8 +168,11 @@ def replay_events(
     from bridge.cli import replaying
     from bridge.settings.app_settings import Settings
 
-    settings = Settings.from_environ(sources.values())
+    if until is not None and until <= since:
+        begins, ends = moments.shown(since), moments.shown(until)
+        raise WrongUsage(f"no time is left: --since is {begins}, --until is {ends} UTC: give a later --until")
     found = sources.read()
+    settings = Settings.from_environ(sources.values())
     rules = _chosen(found.rules.all, rule)
     with working("reading the ledger"), ledger(settings) as recorded:
         events = recorded.aml_events(since=since, limit=limit)
@@ -213,13 +221,16 @@ def _chosen(rules: Sequence["Rule"], name: str | None) -> Sequence["Rule"]:
     return chosen
 
 
-def _event_text(name: str) -> bytes:
+def _read_with_event(sources: Sources, name: str) -> tuple["Configuration", bytes]:
+    """Standard input comes last: who types should not have typed in vain."""
     if name == "-":
-        return sys.stdin.buffer.read()
+        return sources.read(), sys.stdin.buffer.read()
     try:
-        return Path(name).read_bytes()
+        text = Path(name).read_bytes()
     except OSError as error:
-        raise WrongUsage(f"{name}: cannot be read, {error.strerror}") from error
+        wrong = WrongUsage(f"{name}: cannot be read, {error.strerror}")
+        raise wrong.with_those_of(sources.read) from error
+    return sources.read(), text
 
 
 def _write_explained(evaluated: Sequence["Evaluated"], found: "Configuration") -> None:

@@ -8,11 +8,11 @@ from bridge.cli import moments
 from bridge.cli.api import Api
 from bridge.cli.connection import calls_the_app
 from bridge.cli.failures import DONE, WrongUsage
-from bridge.cli.options import Json, Limit, Since
+from bridge.cli.options import Json, Limit, Since, check_run_id
 from bridge.cli.output import say, write, write_answer, write_json, write_table
 from bridge.cli.submit_command import RunKey, UntilEnd, asked_once
 from bridge.cli.tailing import EXIT_CODES, tailed_run, tailed_runs
-from bridge.domain.identity import is_run_id
+from bridge.domain import statuses
 
 _COLUMNS = ("run_id", "status", "pipeline", "accepted_at", "ended_at", "error_code")
 _TIMES = ("accepted_at", "ended_at")
@@ -21,12 +21,22 @@ commands = typer.Typer(help="List, show, follow, cancel and repeat runs.")
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 
 
+def _status(text: str) -> str:
+    """For options: a status in any case, also as Azure ML writes it."""
+    status = statuses.job_status(text)
+    if status not in statuses.KNOWN:
+        raise typer.BadParameter(f'"{text[:100]}": give one of {", ".join(statuses.KNOWN)}')
+    return status
+
+
 @commands.command("list")
 @calls_the_app
 def list_runs(
     app: Api,
     *,
-    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Such as FAILED.")] = None,
+    status: Annotated[
+        str | None, typer.Option(parser=_status, metavar="STATUS", show_default=False, help="Such as FAILED.")
+    ] = None,
     pipeline: Annotated[str | None, typer.Option(metavar="PIPELINE")] = None,
     since: Since = None,
     limit: Limit = 50,
@@ -75,8 +85,7 @@ def tail(
     """
     if run_id is None:
         return tailed_runs(app, pipeline=pipeline, since=since, limit=limit, forever=forever, as_json=as_json)
-    if not is_run_id(run_id):
-        raise WrongUsage(f'"{run_id[:100]}" is no id of a run: ids look like r-abcdefghijklmnopqrstuvwxyz')
+    check_run_id(run_id)
     if pipeline or since or forever:
         raise WrongUsage("a run's id and a query: give one of them")
     return tailed_run(app, run_id, as_json=as_json)

@@ -42,6 +42,8 @@ class Note(StrEnum):
     CANCEL_IGNORED = "CANCEL_IGNORED"  # nothing was left to cancel
 
 
+#: What a run can be, as far as is known: AML may invent more.
+KNOWN = tuple(dict.fromkeys((*map(str, BridgeStatus), *map(str, JobStatus))))
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELED})
 
 _BRIDGE_RANKS = {

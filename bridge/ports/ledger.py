@@ -43,7 +43,7 @@ class RunSearch:
     #: Or ACTIVE.
     status: str | None = None
     pipeline: str | None = None
-    #: Part of an id, an error, a caller or what the run belongs to, in any case.
+    #: Part of an id, a pipeline's name, an error, a caller or what the run belongs to, in any case.
     text: str | None = None
     #: Runs that the text means without being part of them.
     run_ids: Sequence[str] = ()

@@ -98,6 +98,15 @@ def test_runs_are_found_by_a_part_of_what_is_known_of_them(ledger: Ledger, colum
     assert found(ledger, text=f"{word}'; --") == []
 
 
+def test_runs_are_found_by_a_part_of_their_pipelines_name(ledger: Ledger) -> None:
+    word = uuid.uuid4().hex
+    (wanted, _) = write(ledger, run_of(f"Churn-{word}", "RUNNING"), run_of(f"churn-{uuid.uuid4().hex}", "RUNNING"))
+
+    assert found(ledger, text=f"churn-{word}") == [wanted]
+    assert found(ledger, text=f"churn-{word[:20]}") == [wanted]
+    assert found(ledger, text=word[3:]) == [wanted]
+
+
 def test_runs_are_found_by_their_id_and_by_ids_that_the_text_leads_to(ledger: Ledger) -> None:
     pipeline = uuid.uuid4().hex
     first, second = write(ledger, *(run_of(pipeline, "RUNNING") for _ in range(2)))

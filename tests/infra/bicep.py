@@ -25,6 +25,8 @@ class Parameter:
     type: str
     #: None when a value must be given.
     default: Any
+    #: What `@name(value)` say of it.
+    decorators: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +126,20 @@ def _symbol(node: Node) -> str:
 
 def _parameter(node: Node) -> Parameter:
     name, kind, *default = node.named_children
-    return Parameter(name=_text(name), type=_text(kind), default=_value(default[0]) if default else None)
+    return Parameter(
+        name=_text(name),
+        type=_text(kind),
+        default=_value(default[0]) if default else None,
+        decorators=dict(_decorators(node.prev_named_sibling)),
+    )
+
+
+def _decorators(node: Node | None) -> Iterator[tuple[str, Any]]:
+    if node is None or node.type != "decorators":
+        return
+    for call in (decorator.named_children[0] for decorator in node.named_children if decorator.type == "decorator"):
+        name, arguments = call.named_children
+        yield _text(name), next((_value(argument) for argument in arguments.named_children), None)
 
 
 def _declaration(node: Node) -> Declaration:

@@ -1,5 +1,6 @@
 """The templates agree with themselves, with the app and with docs/deploy.md; `consistency.py` has the checks."""
 
+import importlib.util
 import json
 import re
 import tomllib
@@ -253,6 +254,21 @@ def test_a_role_is_given_at_the_narrowest_scope(found: dict[str, Template]) -> N
     }
 
 
+def test_an_identity_that_is_made_anew_gets_assignments_of_its_own(found: dict[str, Template]) -> None:
+    """Azure changes nobody's assignment into that of another (RoleAssignmentUpdateNotPermitted)."""
+    given = {
+        (name, each.symbol): (str(each.body["name"]), str(each.body["properties"]["principalId"]))
+        for name, template in found.items()
+        for each in template.resources
+        if each.type.startswith("Microsoft.Authorization/roleAssignments@")
+    }
+
+    assert given
+    assert {
+        where: name for where, (name, principal) in given.items() if principal not in re.split(r"[(), ]+", name)[1:]
+    } == {}
+
+
 def test_secrets_are_read_by_the_names_under_which_the_docs_put_them(found: dict[str, Template]) -> None:
     said = DOCUMENT.read_text(encoding="utf-8")
     read = re.findall(r"SecretName=([\w-]+)\)", found["function_app.bicep"].text)
@@ -283,17 +299,23 @@ def test_the_next_steps_ask_for_outputs_that_exist(found: dict[str, Template]) -
 def test_azd_finds_the_app_the_templates_and_the_hooks(found: dict[str, Template]) -> None:
     project = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
     (service,) = project["services"]
-    commands = [hook["posix"]["run"] for hook in project["hooks"].values()]
+    modules = {name: re.findall(r"-m (\S+)", hook["posix"]["run"]) for name, hook in project["hooks"].items()}
 
     assert (ROOT / project["infra"]["path"] / f"{project['infra']['module']}.bicep").is_file()
     assert f"'azd-service-name': '{service}'" in found["function_app.bicep"].text
-    assert [(ROOT / f"{command.split()[-1].replace('.', '/')}.py").is_file() for command in commands] == [True, True]
+    assert modules == {
+        # Nothing else runs after a parameter that cannot be used.
+        "preprovision": ["infra.check_parameters", "infra.write_openapi"],
+        "postprovision": ["infra.next_steps"],
+    }
+    assert " && " in project["hooks"]["preprovision"]["posix"]["run"]
+    assert all(importlib.util.find_spec(name) for names in modules.values() for name in names)
 
 
 def test_what_is_to_be_copied_stays_on_the_screen() -> None:
     hooks = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["hooks"]
 
-    assert hooks["postprovision"]["posix"]["interactive"] is True
+    assert [hook["posix"]["interactive"] for hook in hooks.values()] == [True, True]
 
 
 def test_what_the_docs_say_of_parameters_is_what_there_is() -> None:

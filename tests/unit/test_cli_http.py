@@ -30,6 +30,27 @@ def test_runs_are_listed_as_a_table(app: App, capsys: pytest.CaptureFixture[str]
     assert second.index("FAILED") == first.index("COMPLETED")
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [("failed", "FAILED"), ("Rejected", "REJECTED"), ("NotStarted", "NOT_STARTED"), ("cancelled", "CANCELED")],
+)
+def test_a_status_is_understood_as_people_write_it(given: str, asked: str, app: App) -> None:
+    app.answer = {"runs": []}
+
+    assert main(["runs", "list", "--status", given]) == 0
+
+    assert app.requests == [("GET", f"/api/v1/runs?status={asked}&limit=50", None)]
+
+
+def test_a_status_that_no_run_has_is_a_wrong_command_line(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "list", "--status", "FAILLED"]) == 2
+
+    assert app.requests == []
+    told = capsys.readouterr().err
+    assert '"FAILLED": give one of REJECTED, ACCEPTED, SUBMITTING, FAILED, SUBMITTED, QUEUED, ' in told
+    assert told.count("FAILED,") == 1
+
+
 def test_a_full_page_of_runs_says_that_there_may_be_more(app: App, capsys: pytest.CaptureFixture[str]) -> None:
     app.answer = {"runs": [{"run_id": RUN}]}
 
@@ -171,6 +192,23 @@ def test_dead_letters_are_listed_as_a_table(app: App, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out.splitlines()
     assert len(out) == 2
     assert "no\\nJSON" in out[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (("--run-id", RUN[:-1]), f'"{RUN[:-1]}" is no id of a run'),
+        (("--run-id", ""), '"" is no id of a run'),
+        (("--queue", "run-comands"), "'run-comands' is not one of 'run-commands', "),
+    ],
+)
+def test_dead_letters_that_cannot_be_are_a_wrong_command_line(
+    option: tuple[str, str], words: str, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dead-letters", "list", *option]) == 2
+
+    assert app.requests == []
+    assert words in capsys.readouterr().err
 
 
 def test_a_problem_is_told_by_title_detail_and_correlation_id(app: App, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`python -m bridge rules check`, as a person or a pipeline calls it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,66 @@ def test_programs_get_the_problems_as_json(rules: Path, capsys: pytest.CaptureFi
     assert len(found["problems"]) == 2
 
 
-def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rules", "check", "--file", str(tmp_path / "none.yaml")]) == 1
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (("rules", "check"), ("--file", "--pipelines")),
+        (("rules", "check"), ("--settings", "--pipelines", "--file")),
+        (("rules", "explain"), ("", "--pipelines")),
+        (("rules", "explain"), ("", "--settings", "--file")),
+        (("rules", "replay", "--since", "2026-11-01"), ("--settings", "--file", "--pipelines")),
+        (("pipelines", "check"), ("--file",)),
+        (("pipelines", "check"), ("--settings", "--file")),
+    ],
+)
+def test_every_file_that_cannot_be_read_is_named_and_the_code_is_2(
+    command: tuple[str, ...], options: tuple[str, ...], rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {option: str(rules.parent / f"no{option}") for option in options}
+    given = [word for option, file in files.items() for word in (option, file) if word]
 
-    assert "none.yaml" in capsys.readouterr().out
+    assert main([*command, *given]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert sorted(line.partition(": ")[0] for line in lines) == sorted(files.values())
+    assert all(line.partition(": ")[2].startswith("cannot be read, No such file or directory") for line in lines)
+
+
+def test_a_file_is_unreadable_by_the_name_of_what_names_it(
+    rules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIPELINES_FILE", str(rules.parent))
+
+    assert main(["rules", "check", "--file", str(rules.parent)]) == 2
+
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "--file names the file",
+        "PIPELINES_FILE names the file",
+    ]
+
+
+def test_an_unreadable_event_is_told_before_what_is_wrong_in_the_files(
+    rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules.write_text(UNUSABLE)
+
+    assert main(["rules", "explain", "none.json", "--file", str(rules)]) == 2
+
+    assert capsys.readouterr().err == "none.json: cannot be read, No such file or directory\n"
+
+
+def test_a_file_is_read_once(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be what another program writes, as with --file <(…)."""
+    reader, writer = os.pipe()
+    os.write(writer, USABLE.encode())
+    os.close(writer)
+
+    assert main(["rules", "check", "--file", f"/dev/fd/{reader}"]) == 0
+
+    os.close(reader)
+    assert capsys.readouterr().out.endswith(": usable, 1 rule\n")
 
 
 def test_problems_of_both_files_are_told_at_once(

@@ -175,6 +175,17 @@ def test_a_date_that_is_none_is_a_wrong_command_line(
     assert "give a date such as 2026-11-01" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("until", ["2026-10-31", "2026-11-01", "2026-11-01T01:00+01:00"])
+def test_an_end_that_is_not_after_the_beginning_is_a_wrong_command_line(
+    until: str, arguments: list[str], recorded: MemoryLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--since", "2026-11-01", "--until", until]) == 2
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("no time is left: --since is 2026-11-01 00:00:00, --until is ")
+
+
 def test_a_ledger_that_is_away_is_told_in_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
