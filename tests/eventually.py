@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T | None], within: float = 10.0, *, what: Callable[[], str] | None = None) -> T:
+def eventually(check: Callable[[], T | None], within: float = 30.0, *, what: Callable[[], str] | None = None) -> T:
     """The first truthy value of `check`; without one after `within` seconds the test fails and tells `what`."""
     deadline = time.monotonic() + within
     while True:
