@@ -1,5 +1,6 @@
 """Child processes of the laptop stack: started, awaited, killed and ended, and never left behind."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -19,8 +20,6 @@ START_SECONDS = 60.0
 #: The Snowflake connector would ask the metadata services of three clouds where it runs.
 OFFLINE = {"SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true"}
 STOP_SECONDS = 25.0
-#: For the life of this process: see `free_port`.
-_keepers: list[socket] = []
 
 
 class DidNotStart(Exception):
@@ -171,7 +170,7 @@ def free_port() -> int:
     keeper.bind(("127.0.0.1", 0))
     port = int(keeper.getsockname()[1])
     if sys.platform == "linux":
-        _keepers.append(keeper)
+        atexit.register(keeper.close)
     else:
         keeper.close()
     return port
