@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from bridge.local.stack import Stack, local_stack
 from tests.e2e.driver import Driver
 from tests.eventually import eventually
 
@@ -20,6 +22,20 @@ SUBMIT = """
     SELECT n, submit_run('churn-training', OBJECT_CONSTRUCT('as_of', as_of, 'rows', n), NULL) AS answer
     FROM thousand
 """
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """One of its own, in which Azure ML tells no events: how jobs end is shown elsewhere, and of a thousand takes longest."""
+    with local_stack() as running:
+        running.plan_fault("azure_ml", "drop_event", times=None)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def driver(stack: Stack) -> Iterator[Driver]:
+    with Driver(stack) as driver:
+        yield driver
 
 
 @pytest.mark.timeout(600)
