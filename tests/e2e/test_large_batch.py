@@ -26,7 +26,7 @@ SUBMIT = """
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """One of its own, in which Azure ML tells no events: how jobs end is shown elsewhere, and of a thousand takes longest."""
+    """One of its own, in which Azure ML tells no events: how jobs end is shown elsewhere, and takes longest."""
     with local_stack() as running:
         running.plan_fault("azure_ml", "drop_event", times=None)
         yield running
