@@ -62,7 +62,7 @@ class Session:
 
     def _once(self, name: str, text: str, binds: Sequence[Any]) -> list[dict[str, Any]]:
         if self._connection is None:
-            self._connection = _connect(self._arguments)
+            self._connection = connect(self._arguments)
         with self._connection.cursor() as cursor:
             # A statement with such a list has no other binds.
             listed = text.replace("IN (?)", f"IN ({', '.join('?' * len(binds))})")
@@ -101,18 +101,26 @@ class Session:
         return self._telemetry.span(name, SpanKind.CLIENT, attributes=attributes)
 
 
-def _connect(arguments: Mapping[str, Any]) -> Any:
+def connect(
+    arguments: Mapping[str, Any],
+    *,
+    tag: str = "aml-bridge",
+    login_seconds: int = LOGIN_SECONDS,
+    request_seconds: int = REQUEST_SECONDS,
+    query_seconds: int = QUERY_SECONDS,
+) -> Any:
+    """The connector's connection, as everything of the bridge opens one. Raises: the connector's own errors."""
     import snowflake.connector
 
     return snowflake.connector.connect(
         **arguments,
         paramstyle="qmark",
-        login_timeout=LOGIN_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-        query_timeout=QUERY_SECONDS,
+        login_timeout=login_seconds,
+        request_timeout=request_seconds,
+        query_timeout=query_seconds,
         client_session_keep_alive=False,
         enable_server_session_keep_alive_auto_detection=False,
-        session_parameters={"QUERY_TAG": "aml-bridge", "TIMEZONE": "UTC"},
+        session_parameters={"QUERY_TAG": tag, "TIMEZONE": "UTC"},
     )
 
 

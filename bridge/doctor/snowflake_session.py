@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bridge.adapters.snowflake_session import connect
 from bridge.adapters.statements import read_statements
 from bridge.domain.errors import BridgeError
 
@@ -34,18 +35,13 @@ class SnowflakeSession:
     @contextmanager
     def opened(cls, arguments: Mapping[str, Any]) -> Iterator["SnowflakeSession"]:
         """Raises: SnowflakeRefused."""
-        import snowflake.connector
-
         with _told():
-            connection = snowflake.connector.connect(
-                **arguments,
-                paramstyle="qmark",
-                login_timeout=LOGIN_SECONDS,
-                request_timeout=QUERY_SECONDS,
-                query_timeout=QUERY_SECONDS,
-                client_session_keep_alive=False,
-                enable_server_session_keep_alive_auto_detection=False,
-                session_parameters={"QUERY_TAG": "aml-bridge doctor", "TIMEZONE": "UTC"},
+            connection = connect(
+                arguments,
+                tag="aml-bridge doctor",
+                login_seconds=LOGIN_SECONDS,
+                request_seconds=QUERY_SECONDS,
+                query_seconds=QUERY_SECONDS,
             )
         try:
             yield cls(connection)
