@@ -132,7 +132,7 @@ def problems(file: Path, environ: Mapping[str, str]) -> list[str]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))["parameters"]
         given = {name: _given(name, entries.get(name, {}).get("value"), environ) for name in PARAMETERS}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return [f"infra/{file.name} is no JSON: {error}"]
     except (KeyError, TypeError, AttributeError):
         return [f'infra/{file.name} is no file of parameters: give {{"parameters": {{"NAME": {{"value": "…"}}}}}}']
@@ -198,7 +198,7 @@ def _read_json(kind: str, value: Any) -> Any:
     wanted, words, example = _JSON_TYPES[kind]
     try:
         read = json.loads(value) if isinstance(value, str) else value
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unusable(f"is no JSON ({error}): give {words}, such as {example}") from error
     if not isinstance(read, wanted):
         raise Unusable(f"is not {words}: give one, such as {example}")

@@ -28,8 +28,9 @@ SUBMIT = """
 def stack() -> Iterator[Stack]:
     """One of its own, in which Azure ML tells no events: how jobs end is shown elsewhere, and takes longest."""
     with local_stack() as running:
-        running.plan_fault("azure_ml", "drop_event", times=None)
+        silence = running.plan_fault("azure_ml", "drop_event", times=None)
         yield running
+        assert running.fault("azure_ml", silence)["struck"] >= 990, "nobody heard of the jobs by an event"
 
 
 @pytest.fixture(scope="module")

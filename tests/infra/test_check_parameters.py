@@ -161,6 +161,7 @@ def test_api_management_wants_an_address_and_an_application(missing: str, is_mad
         ("commandSenderIds", {"id": GUID}, "is not an array"),
         ("moreSettings", ["A=b"], "is not an object"),
         ("moreSettings", '{"A": ', "is no JSON ("),
+        ("moreSettings", "[" * 100_000, "is no JSON ("),
         ("alertEmail", 5, 'is "5": give a text'),
         ("rulesDeploy", 5, 'is "5": give true or false'),
         ("rulesDeploy", ["true"], "is "),
