@@ -37,6 +37,11 @@ class Publisher:
         self._held: list[int] = []
         self._counts = {"published": 0, "delivered": 0, "dropped": 0}
 
+    async def at_rest(self) -> None:
+        """Wait for the requests that are on their way."""
+        while self._sending:
+            await asyncio.sleep(0.01)
+
     @property
     def counts(self) -> dict[str, int]:
         return {**self._counts, "waiting": len(self._waiting.keys() | self._sending)}
