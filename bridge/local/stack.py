@@ -36,7 +36,15 @@ class Stack:
     #: Control ports of the Functions hosts, by name.
     hosts: dict[str, int] = field(default_factory=dict)
     #: One for all calls: to make one costs a tenth of a second. No certificates, because nothing leaves loopback.
-    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30, trust_env=False, verify=False))  # noqa: S501 - as above
+    _client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            timeout=30,
+            trust_env=False,
+            verify=False,  # noqa: S501 - as above
+            # uvicorn closes after 5 s what httpx would still use for 5 s: one of them in time is not the other's.
+            limits=httpx.Limits(keepalive_expiry=2),
+        )
+    )
 
     @property
     def endpoints(self) -> dict[str, Any]:
